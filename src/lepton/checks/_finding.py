@@ -1,0 +1,26 @@
+"""What a check gives."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A record a finding names: a score in [0, 1], higher is more suspect; labels as given and suggested."""
+
+    id: str
+    score: float = 1.0
+    given: str | None = None
+    suggested: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing a check found: how grave, a sentence, what to do, and the records, the most suspect first."""
+
+    check: str
+    severity: Literal["info", "warning", "error"]
+    message: str
+    remedy: str
+    records: Sequence[Suspect]

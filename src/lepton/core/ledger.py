@@ -1,0 +1,36 @@
+"""The ledger: what every stage saw, one JSON object a line, appended and never changed.
+
+Reports and cards are rendered from the ledger alone.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+class Ledger:
+    """The events of one run, in `path`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, event: str, **facts: Any) -> None:
+        """Append one event and force it to disk, so that what is used later was recorded before."""
+        line = json.dumps({"event": event, **facts}, ensure_ascii=False) + "\n"
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(line)
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def read(self, event: str | None = None) -> Iterator[dict[str, Any]]:
+        """The events in their order, or only those named `event`; a torn last line is left out."""
+        if not self.path.exists():
+            return
+        for line in self.path.read_text(encoding="utf-8").splitlines(keepends=True):
+            if not line.endswith("\n"):
+                return
+            found = json.loads(line)
+            if event in (None, found["event"]):
+                yield found

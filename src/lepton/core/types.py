@@ -1,0 +1,66 @@
+"""Words that all rooms share."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Raw = bytes | str
+"""What comes from outside: the bytes of an image or sound file, or a text."""
+
+Arrays = Mapping[str, np.ndarray]
+"""Named arrays: one sample without a batch axis, or a batch with it in front."""
+
+Json = Mapping[str, Any]
+"""Anything that JSON can say, as an object."""
+
+
+class Span(NamedTuple):
+    """An entity: characters `start` to `end` (exclusive) of the text are a `label`."""
+
+    start: int
+    end: int
+    label: str
+
+
+Label = str | tuple[Span, ...] | None
+"""A class name, the entities of a text, or None where nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One labelled thing of a dataset.
+
+    `raw` is a text, encoded bytes, or the path of a file that holds them. `split` is the given split
+    (train, validation or test) or None. `fields` carries speaker, patient, track ... by name.
+    """
+
+    id: str
+    raw: Raw | Path
+    label: Label
+    split: str | None = None
+    fields: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def read(self) -> Raw:
+        """Give the raw input, from disk when `raw` is a path."""
+        return self.raw.read_bytes() if isinstance(self.raw, Path) else self.raw
+
+
+@dataclass(frozen=True, slots=True)
+class BadRecord:
+    """A record that could not be read, and why."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a format found: records in their order, those set aside, and remarks for the report."""
+
+    records: Sequence[Record]
+    bad: Sequence[BadRecord] = ()
+    notes: Sequence[str] = ()
