@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lepton.core.errors import UserError
+
 
 class Ledger:
     """The events of one run, in `path`."""
@@ -34,3 +36,18 @@ class Ledger:
             found = json.loads(line)
             if event in (None, found["event"]):
                 yield found
+
+
+def facts(folder: Path) -> dict[str, dict[str, Any]]:
+    """The latest events of the run in `folder`: one for each stage by its name, and under "run" and "refused" the run's own.
+
+    Raises UserError when there is no run.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for event in Ledger(folder / "ledger.jsonl").read():
+        if event["event"] == "run":
+            found.clear()
+        found[event.get("stage", event["event"])] = event
+    if not found:
+        raise UserError("There is no run here", received=folder, remedy="Make one with: lepton run RECIPE -o DIR")
+    return found

@@ -65,7 +65,9 @@ def resolve(target: Callable[..., Any], given: Mapping[str, Any], place: str) ->
             values[name], more = _check(given[name], parameter.annotation, where)
             faults += more
         elif parameter.default is inspect.Parameter.empty:
-            faults.append(UserError(f"[{where}] is missing", rule=_rule(parameter.annotation), remedy=f"Add {name} = ..."))
+            faults.append(
+                UserError(f"[{where}] is missing", rule=_rule(parameter.annotation), remedy=f"Add {name} = ...")
+            )
         else:
             values[name] = plain(parameter.default)
     return values, faults
@@ -119,7 +121,7 @@ def _check(value: Any, annotation: Any, where: str) -> tuple[Any, list[UserError
     if choice and isinstance(value, list) and _list_of(annotation):
         return _many(value, choice, where)
     if choice and not _plain_match(value, annotation):
-        return _plugin(value, choice, where)
+        return choose(value, choice, where)
     if inner and isinstance(value, Mapping):
         return resolve(inner, value, where)
     try:
@@ -129,11 +131,12 @@ def _check(value: Any, annotation: Any, where: str) -> tuple[Any, list[UserError
 
 
 def _many(values: list[Any], choice: Plugin, where: str) -> tuple[Any, list[UserError]]:
-    pairs = [_plugin(value, choice, f"{where}[{index}]") for index, value in enumerate(values)]
+    pairs = [choose(value, choice, f"{where}[{index}]") for index, value in enumerate(values)]
     return [value for value, _ in pairs], [fault for _, faults in pairs for fault in faults]
 
 
-def _plugin(value: Any, choice: Plugin, where: str) -> tuple[Any, list[UserError]]:
+def choose(value: Any, choice: Plugin, where: str) -> tuple[Any, list[UserError]]:
+    """A plug-in choice as a table with its name and every setting resolved, and the faults found."""
     table = {"name": value} if isinstance(value, str) else value
     if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
         rule = f"It must be the name of one of {choice.room}, or a table {{ name = ..., settings }}"

@@ -63,7 +63,9 @@ def tag_target(label: Label, arrays: Arrays, classes: Sequence[str]) -> np.ndarr
 def tag_loss(logits: Tensor, targets: Tensor, smoothing: float, weights: Tensor | None) -> Tensor:
     """Cross-entropy over the tokens of (B, T, C) logits; IGNORED positions do not count."""
     flat = logits.flatten(0, 1)
-    return functional.cross_entropy(flat, targets.flatten(), weight=weights, label_smoothing=smoothing, ignore_index=IGNORED)
+    return functional.cross_entropy(
+        flat, targets.flatten(), weight=weights, label_smoothing=smoothing, ignore_index=IGNORED
+    )
 
 
 CLASSES = Objective(outputs=len, target=class_target, loss=class_loss, decode="softmax", mixes=True)

@@ -1,0 +1,53 @@
+"""`lepton audit`: what a data set holds and what is wrong with it."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from lepton.cli._output import print_json
+
+HELP = "the data report: formats, labels, duplicates, leaks, imbalance"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("data", metavar="DATA", help="a path, or a built-in name")
+    parser.add_argument("--task", help="the task it is meant for, where the format leaves that open")
+    parser.add_argument("--format", help="the format's name, where it cannot be sniffed")
+    parser.add_argument("--pattern", help='fields of file names, such as "{label}_{speaker}_{index}.wav"')
+    parser.add_argument("--text", help="the column of the text")
+    parser.add_argument("--label", help="the column or field of the label")
+    parser.add_argument("-o", "--out", metavar="DIR", help="write audit.json there")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Read, check and print; exit code 0 whatever was found."""
+    from lepton.checks import _audit
+    from lepton.core import files, plugins
+    from lepton.formats import _read
+
+    modality = plugins.load("tasks", args.task).MODALITY if args.task else None
+    options = {name: getattr(args, name) for name in ("format", "pattern", "text", "label")}
+    reading = _read.read(args.data, base=Path.cwd(), modality=modality, **options)
+    found = _audit.audit(reading)
+    if args.out:
+        files.write_json(Path(args.out) / "audit.json", found)
+    if args.json:
+        print_json(found)
+    else:
+        _print(found)
+    return 0
+
+
+def _print(found: dict[str, Any]) -> None:
+    print(f"{found['records']:,} records")
+    for note in found["notes"]:
+        print(f"  note: {note}")
+    for finding in found["findings"]:
+        print(f"{finding['severity']:<8}{finding['check']}: {finding['message']}")
+        for record in finding["records"][:5]:
+            print(f"          {record['id']}")
+        print(f"          -> {finding['remedy']}")
+    if not found["findings"]:
+        print("nothing found")

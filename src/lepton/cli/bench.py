@@ -1,0 +1,36 @@
+"""`lepton bench`: how fast an app answers here."""
+
+import argparse
+from pathlib import Path
+
+from lepton.cli._output import note, print_json
+
+HELP = "latency percentiles, throughput, memory and size of an app"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("app", metavar="APP", help="an app's folder, or a run's")
+    parser.add_argument("--batch", type=int, default=1, help="inputs given together (default 1)")
+    parser.add_argument("--threads", type=int, default=1, help="threads of a graph (default 1)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="how long to measure (default 2)")
+    parser.add_argument("--input", nargs="+", metavar="FILE", help="inputs of your own; else the golden ones")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Measure from raw input to answer, and print what was found."""
+    from lepton.runtime.app import load
+    from lepton.runtime.bench import measure
+    from lepton.runtime.samples import samples
+
+    app = load(args.app, threads=args.threads)
+    raws, kind = ([Path(name).read_bytes() for name in args.input], "given") if args.input else samples(app)
+    found = measure(app, raws, batch=args.batch, seconds=args.seconds)
+    note(f"Measured on {len(raws)} {kind} inputs.")
+    if args.json:
+        print_json(found)
+        return 0
+    for name, value in found.items():
+        print(f"{name:<14}{value:>12,.4g}")
+    return 0

@@ -1,0 +1,81 @@
+"""From a PyTorch network to an ONNX graph: dynamic batch and length, nothing in it but what answers need."""
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+OPSET = 18
+"""The newest opset that every runtime of the last years reads."""
+
+
+def export(network: nn.Module, example: dict[str, Tensor], path: Path, *, lengths: Sequence[str] = ()) -> None:
+    """Write `network` as ONNX to `path`.
+
+    `example` has the inputs by name in order, with a batch of at least 2 (a batch of 1 would fix that axis); `lengths`
+    names those whose second axis varies. The output is called "logits". The same weights give the same bytes, from
+    whatever folder: names of source files, which exporters put into metadata, are taken out.
+    """
+    network.eval()
+    shapes = tuple(_axes(name in lengths) for name in example)
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            network.cpu(),
+            tuple(example.values()),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=list(example),
+            output_names=["logits"],
+            dynamic_shapes=(shapes,),
+            verbose=False,
+        )
+    model = _named_axes(strip(program.model_proto))
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def strip(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Take out metadata, documentation and shapes of inner values, in place; returns the model."""
+    model.doc_string = ""
+    del model.metadata_props[:]
+    del model.graph.value_info[:]
+    for part in [model.graph, *model.graph.node, *model.graph.initializer, *model.graph.input, *model.graph.output]:
+        part.doc_string = ""
+        del part.metadata_props[:]
+    for function in model.functions:
+        del function.metadata_props[:]
+        for node in function.node:
+            node.doc_string = ""
+            del node.metadata_props[:]
+    return model
+
+
+def _named_axes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Call the varying axes batch and length; the exporter's own names count up within a process."""
+    for value in [*model.graph.input, *model.graph.output]:
+        for axis, name in zip(value.type.tensor_type.shape.dim, ("batch", "length"), strict=False):
+            if axis.HasField("dim_param"):
+                axis.dim_param = name
+    return model
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter warns of optional packages and of its own deprecations; neither is the user's affair."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+    logger.setLevel(level)
+
+
+def _axes(varies: bool) -> dict[int, object]:
+    batch = torch.export.Dim.DYNAMIC
+    return {0: batch, 1: torch.export.Dim.DYNAMIC} if varies else {0: batch}

@@ -1,0 +1,65 @@
+"""Entity tags a token: BIO, and its relatives BIOES, BILOU and IOB1. Tokens become a text, tags become spans."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from lepton.core.types import Span
+from lepton.formats import _text
+
+TAG = re.compile(r"O|[BIESLU]-\S+")
+_STARTS = frozenset("BSU")
+_ENDS = frozenset("ESLU")
+
+
+def spans(tokens: Sequence[str], tags: Sequence[str]) -> tuple[str, tuple[Span, ...], Counter[str]]:
+    """Tokens joined by a space, the entities as characters of that text, and what had to be mended, counted.
+
+    An I (or E, L) tag that continues nothing of its label starts an entity: so IOB1 comes out right, and BIO
+    files with stray tags are mended (`stray`). Of a tag with several labels (`B-a,B-b`) the first is kept (`several`).
+    """
+    mended: Counter[str] = Counter()
+    found: list[tuple[int, int, str]] = []
+    going = ""
+    for at, tag in enumerate(tags):
+        prefix, label = _split(tag, mended)
+        follows = bool(label) and label == going and prefix not in _STARTS
+        if follows:
+            found[-1] = (found[-1][0], at, label)
+        elif label:
+            found.append((at, at, label))
+            mended["stray"] += prefix not in _STARTS
+        going = "" if prefix in _ENDS else label
+    starts = _starts(tokens)
+    made = tuple(Span(starts[first], starts[last] + len(tokens[last]), label) for first, last, label in found)
+    return " ".join(tokens), made, +mended
+
+
+def columns(line: str) -> list[str]:
+    """The columns of a line: by tabs where there is one, else by white space."""
+    return [cell.strip() for cell in line.split("\t")] if "\t" in line.strip() else line.split()
+
+
+def looks_tagged(path: Path) -> bool:
+    """Whether the beginning of a file is tokens with tags in the last column, entities among them."""
+    rows = [columns(line) for line in _text.head_lines(path) if line.strip()]
+    tagged = [row[-1] for row in rows if len(row) > 1 and TAG.fullmatch(row[-1])]
+    return bool(rows) and len(tagged) >= 0.8 * len(rows) and any(tag != "O" for tag in tagged) and "O" in tagged
+
+
+def _split(tag: str, mended: Counter[str]) -> tuple[str, str]:
+    first, comma, rest = tag.partition(",")
+    if comma and TAG.fullmatch(rest.partition(",")[0]):
+        mended["several"] += 1
+        tag = first
+    prefix, _, label = tag.partition("-")
+    return prefix, label
+
+
+def _starts(tokens: Sequence[str]) -> list[int]:
+    starts, place = [], 0
+    for token in tokens:
+        starts.append(place)
+        place += len(token) + 1
+    return starts

@@ -1,0 +1,168 @@
+"""Tables that list media files with their labels, in or beside the folder of the files."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from lepton.core.errors import UserError
+from lepton.core.types import BadRecord, Reading, Record
+from lepton.formats import _columns, _names, _table
+from lepton.formats._joined import joined
+from lepton.formats._media import Kind, file_record, label_field, nothing_fits, walk
+from lepton.formats._pattern import Pattern, compile_pattern
+from lepton.formats._text import several
+
+
+def find(path: Path, kind: Kind) -> list[Path]:
+    """Tables at `path`, in it or one folder below that name files of `kind`; empty where there is none."""
+    if path.is_file():
+        return [path] if _names_files(path, kind) else []
+    items = _names.visible(path)
+    here = [item for item in items if item.is_file() and _names_files(item, kind)]
+    folders = [item for item in items if item.is_dir()][:50]
+    below = (item for folder in folders for item in _tables(folder) if _names_files(item, kind))
+    return here or list(below)
+
+
+def read(path: Path, kind: Kind, naming: tuple[str | None, str | None]) -> Reading:
+    """Records of the rows; `naming` is a pattern for the files' names and the label: a column, or a field of it.
+
+    A file is looked for beside its table, then under the data set's folder, then by its name alone. One outside
+    of that folder is a bad record, whatever stands there. Raises UserError when no table names files.
+    """
+    tables = find(path, kind)
+    if not tables:
+        raise UserError(f"{path} has no CSV or TSV file that names {kind.word}s", rule="A column must hold their names")
+    parts = _names.by_split(tables)
+    if not parts:
+        raise _names.unclear(path, tables)
+    root = path if path.is_dir() else path.parent
+    place = Place(root, kind, {})
+    readings = [_one(table, place, (split, *naming)) for split, files in parts.items() for table in files]
+    return joined(readings)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where files are looked for; `index` holds the places of a bare name and is filled when first needed."""
+
+    root: Path
+    kind: Kind
+    index: dict[str, list[Path]]
+
+    def resolve(self, table: Path, name: str) -> Path | str:
+        """The file that a row of `table` names, or the reason why there is none."""
+        if os.path.isabs(name) or "\\" in name and ":" in name:
+            return f"names {name[:80]!r}: files must be named relative to the data set's folder"
+        candidates = [os.path.normpath(place / name) for place in dict.fromkeys((table.parent, self.root))]
+        inside = [path for path in candidates if _within(path, self.root)]
+        if not inside:
+            return f"names {name[:80]!r}, which lies outside of the data set's folder"
+        found = next((path for path in inside if os.path.exists(path)), None)
+        return Path(found) if found else self._by_name(name)
+
+    def _by_name(self, name: str) -> Path | str:
+        if not self.index:
+            for parts in walk(self.root, self.kind).files:
+                self.index.setdefault(parts[-1], []).append(self.root.joinpath(*parts))
+        places = self.index.get(os.path.basename(name), [])
+        if len(places) == 1:
+            return places[0]
+        return f"{name[:80]!r} stands in {len(places)} folders" if places else f"there is no file {name[:80]!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Roles:
+    """What the columns of one table are; the label is a column or, when `by_field`, a field of the pattern."""
+
+    file: str
+    label: str
+    by_field: bool
+    split: str | None
+    pattern: Pattern | None
+
+
+def _one(table: Path, place: Place, how: tuple[str | None, str | None, str | None]) -> Reading:
+    split, pattern, label = how
+    read = _table.load(table, [label] if label else [])
+    roles = _roles(read, place.kind, (pattern, label))
+    identity = table.relative_to(place.root).as_posix()
+    made = list(_records(read, roles, (table, place, identity)))
+    records = [item for item in made if isinstance(item, Record)]
+    if roles.pattern and not records:
+        raise nothing_fits(roles.pattern, str(read.rows[0][1].get(roles.file)))
+    if split:
+        records = [replace(item, split=split) for item in records]
+    bad = [BadRecord(f"{identity}#{at}", reason) for at, reason in read.bad]
+    bad += [item for item in made if isinstance(item, BadRecord)]
+    notes = [*read.notes, f"{identity}: files from column {roles.file!r}, labels from {roles.label!r}"]
+    return Reading(records, bad, [*notes, *_repeated(records)])
+
+
+def _roles(table: _table.Table, kind: Kind, naming: tuple[str | None, str | None]) -> _Roles:
+    pattern, label = naming
+    rows = [row for _, row in table.rows]
+    compiled = compile_pattern(pattern) if pattern else None
+    file = _file_column(table.columns, rows, kind)
+    split = _columns.by_name(table.columns, _columns.SPLITS)
+    in_pattern = compiled is not None and (label in compiled.fields if label else "label" in compiled.fields)
+    if in_pattern:
+        return _Roles(file, str(label_field(compiled, label)), True, split, compiled)
+    taken = [file, *([split] if split else [])]
+    column = _columns.pick(table.columns, label, "data.label") if label else None
+    return _Roles(file, column or _columns.label_column(table.columns, rows, taken), False, split, compiled)
+
+
+def _records(table: _table.Table, roles: _Roles, where: tuple[Path, Place, str]) -> Iterator[Record | BadRecord]:
+    path, place, name = where
+    for at, row in table.rows:
+        identity = f"{name}#{at}"
+        file = _table.text_of(row.get(roles.file))
+        found = place.resolve(path, file.strip()) if file else "names no file"
+        if isinstance(found, str):
+            yield BadRecord(identity, found)
+        else:
+            yield file_record(found, identity) or _record(identity, found, (row, roles))
+
+
+def _record(identity: str, path: Path, given: tuple[Mapping[str, Any], _Roles]) -> Record | BadRecord:
+    row, roles = given
+    matched = roles.pattern.match(path.as_posix()) if roles.pattern else {}
+    if matched is None:
+        return BadRecord(identity, f"{path.name} does not fit the pattern")
+    cells = {key: text for key, cell in row.items() if (text := _table.text_of(cell)) is not None}
+    label = matched.get(roles.label) if roles.by_field else cells.get(roles.label)
+    if label is None:
+        return BadRecord(identity, "has no label")
+    split = _names.split_word(cells.get(roles.split, "")) if roles.split else None
+    return Record(identity, path, label, split, {**cells, **matched})
+
+
+def _file_column(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], kind: Kind) -> str:
+    counts = {column: sum(kind.has(str(row.get(column))) for row in rows[:200]) for column in columns}
+    return max(columns, key=lambda column: counts[column])
+
+
+def _repeated(records: Sequence[Record]) -> list[str]:
+    counts = Counter(str(record.raw) for record in records)
+    repeated = sum(count > 1 for count in counts.values())
+    return [f"{several(repeated, 'file')} named more than once"] if repeated else []
+
+
+def _tables(folder: Path) -> list[Path]:
+    return [item for item in _names.visible(folder)[:200] if _table.kind(item) in ("csv", "tsv") and item.is_file()]
+
+
+def _names_files(path: Path, kind: Kind) -> bool:
+    """Whether at least half of the first rows have, in one column, a name with a suffix of `kind`."""
+    columns, rows = _table.beginning(path)
+    counts = [sum(at < len(row) and kind.has(row[at].strip()) for row in rows) for at in range(len(columns))]
+    return bool(rows) and max(counts, default=0) >= max(1, len(rows) / 2)
+
+
+def _within(path: str, root: Path) -> bool:
+    """By the letters of the path, so that links which the user made inside the folder still serve."""
+    return Path(path).is_relative_to(os.path.normpath(root))

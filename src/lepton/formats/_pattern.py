@@ -1,0 +1,85 @@
+"""File names that carry fields: `{label}_{speaker}_{index}.wav`."""
+
+import re
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lepton.core.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A compiled pattern: the names of its fields, and how many path parts it speaks of."""
+
+    text: str
+    fields: tuple[str, ...]
+    parts: int
+    regex: re.Pattern[str]
+
+    def match(self, path: str) -> Mapping[str, str] | None:
+        """The fields in the end of `path` (parts separated by `/`), or None where it does not fit.
+
+        The name may stand in the pattern with its suffix or without.
+        """
+        tail = "/".join(path.split("/")[-self.parts :])
+        found = self.regex.fullmatch(tail) or self.regex.fullmatch(_without_suffix(tail))
+        return found.groupdict() if found else None
+
+
+def compile_pattern(text: str) -> Pattern:
+    """Understand a pattern: `{name}` is a field, `{_}` and `*` pass over something, `/` separates folders.
+
+    A field takes as few characters as possible and never crosses a `/`; a field that stands twice must be
+    equal. Letters between fields are compared whatever their case. Raises UserError.
+    """
+    pieces = _pieces(text)
+    names = [name for _, name in pieces if name not in (None, "_")]
+    if not names:
+        raise _wrong(text, "It must have at least one field in braces, such as {label}")
+    seen: set[str] = set()
+    regex = "".join(_literal(literal) + _field(name, seen) for literal, name in pieces)
+    fields = tuple(dict.fromkeys(name for name in names if name))
+    return Pattern(text, fields, text.count("/") + 1, re.compile(regex, re.IGNORECASE | re.DOTALL))
+
+
+def _pieces(text: str) -> list[tuple[str, str | None]]:
+    try:
+        parsed = list(string.Formatter().parse(text))
+    except ValueError as error:
+        raise _wrong(text, f"Braces must pair up: {error}") from error
+    for at, (literal, name, format_, conversion) in enumerate(parsed):
+        if name is None:
+            continue
+        if not name.isidentifier() or format_ or conversion:
+            raise _wrong(text, f"A field is a plain word in braces, and {{{name}}} is not")
+        if at and not literal:
+            raise _wrong(text, f"Something must stand between {{{parsed[at - 1][1]}}} and {{{name}}}")
+    return [(literal, name) for literal, name, _, _ in parsed]
+
+
+def _literal(text: str) -> str:
+    return "[^/]*".join(map(re.escape, text.split("*")))
+
+
+def _field(name: str | None, seen: set[str]) -> str:
+    if name is None:
+        return ""
+    if name == "_":
+        return "[^/]+?"
+    if name in seen:
+        return f"(?P={name})"
+    seen.add(name)
+    return f"(?P<{name}>[^/]+?)"
+
+
+def _without_suffix(path: str) -> str:
+    folder, slash, name = path.rpartition("/")
+    stem, dot, _ = name.rpartition(".")
+    return f"{folder}{slash}{stem if dot and stem else name}"
+
+
+def _wrong(text: str, rule: str) -> UserError:
+    return UserError(
+        "[data.pattern] is wrong", rule=rule, received=repr(text), remedy="For example {label}_{speaker}_{index}.wav"
+    )

@@ -1,0 +1,156 @@
+"""Read a data set, whatever its format: the one door for the stages."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from lepton.core import plugins, settings
+from lepton.core.errors import UserError
+from lepton.core.types import BadRecord, Reading, Record
+from lepton.formats._joined import joined
+from lepton.formats._names import SPLITS
+
+ROOM = "formats"
+
+
+def read(
+    source: str | Mapping[str, str],
+    *,
+    base: Path,
+    modality: str | None = None,
+    format: str | None = None,  # noqa: A002 - the name that recipes use
+    pattern: str | None = None,
+    text: str | None = None,
+    label: str | None = None,
+) -> Reading:
+    """Read `source`: a built-in name, a path relative to `base`, or one path a split {train=, validation=, test=}.
+
+    The format is found by asking all that serve `modality` ("image", "text", "audio", or None for all), or is
+    named by `format`. With one path a split, ids begin with the split: `train:train.csv#17`.
+    Raises UserError for a path that is missing or that no format or several take, and for an option
+    that the format does not understand.
+    """
+    given = {"pattern": pattern, "text": text, "label": label}
+    options = {name: value for name, value in given.items() if value is not None}
+    find = _Finder(base, modality, format, options)
+    if isinstance(source, str):
+        return _not_empty(find.read(source), source)
+    _check_splits(source)
+    readings = [_as_split(find.read(source[split]), split) for split in SPLITS if split in source]
+    return joined(readings)
+
+
+class _Finder:
+    """Finds the format of a path and reads it, with what was asked for."""
+
+    def __init__(self, base: Path, modality: str | None, name: str | None, options: Mapping[str, Any]) -> None:  # noqa: PLR0917 - private
+        self.base = base
+        self.modality = modality
+        self.name = name
+        self.options = options
+
+    def read(self, source: str) -> Reading:
+        """The records of one path."""
+        if not isinstance(source, str) or not source.strip() or "\0" in source:
+            raise UserError(
+                "[data.source] is wrong", rule="It must be a path or a built-in name", received=repr(source)
+            )
+        path = self.base / Path(source).expanduser()
+        name, module = self._named(path) if self.name else self._sniffed(path)
+        known = settings.parameters(module.read)
+        for option in self.options:
+            if option not in known:
+                raise _not_understood(name, option, list(known))
+        reading: Reading = module.read(path, **self.options)
+        return reading
+
+    def _named(self, path: Path) -> tuple[str, ModuleType]:
+        module = plugins.load(ROOM, str(self.name))
+        if not _exists(path) and not module.sniff(path):
+            raise _missing(path)
+        return str(self.name), module
+
+    def _sniffed(self, path: Path) -> tuple[str, ModuleType]:
+        modules = {name: plugins.load(ROOM, name) for name in plugins.names(ROOM)}
+        asked = {name: module for name, module in modules.items() if self.modality in (None, module.MODALITY)}
+        taking = {name: module for name, module in asked.items() if module.sniff(path)}
+        if len(taking) == 1:
+            return next(iter(taking.items()))
+        if taking:
+            raise self._ambiguous(path, list(taking))
+        if not _exists(path):
+            raise _missing(path)
+        raise self._unknown(path, {name: module for name, module in modules.items() if module.sniff(path)})
+
+    def _ambiguous(self, path: Path, names: Sequence[str]) -> UserError:
+        return UserError(
+            f"{path} can be read in several formats",
+            rule=f"These take it: {', '.join(names)}",
+            remedy=f'Name one: format = "{names[0]}" in [data]',
+        )
+
+    def _unknown(self, path: Path, taking: Mapping[str, ModuleType]) -> UserError:
+        if taking:
+            found = ", ".join(f"{name} ({module.MODALITY})" for name, module in taking.items())
+            return UserError(f"{path} holds no {self.modality} data", rule=f"It was recognised as {found}")
+        known = ", ".join(plugins.names(ROOM))
+        what = "is empty" if _empty(path) else "is in no known format"
+        return UserError(f"{path} {what}", rule=f"Known: {known}", remedy='Or name it: format = "..." in [data]')
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _empty(path: Path) -> bool:
+    return path.stat().st_size == 0 if path.is_file() else not any(path.iterdir())
+
+
+def _missing(path: Path) -> UserError:
+    near = difflib.get_close_matches(path.name, _beside(path), n=1)
+    return UserError(
+        f"There is no {path}",
+        rule="A source is a built-in name, or a path relative to the recipe's folder",
+        remedy=f"Did you mean {path.parent / near[0]}" if near else "",
+    )
+
+
+def _beside(path: Path) -> list[str]:
+    return [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
+
+
+def _not_understood(name: str, option: str, known: Sequence[str]) -> UserError:
+    rule = f"It knows {', '.join(known)}" if known else "It has no options"
+    return UserError(f"[data.{option}] is not understood by the format {name}", rule=rule, remedy=f"Leave {option} out")
+
+
+def _check_splits(source: Mapping[str, str]) -> None:
+    for split in source:
+        if split not in SPLITS:
+            raise plugins.unknown("split in [data.source]", split, list(SPLITS))
+    if "train" not in source:
+        received = ", ".join(source) or "nothing"
+        raise UserError("[data.source] names no training data", rule="It must have train", received=received)
+
+
+def _as_split(reading: Reading, split: str) -> Reading:
+    records = [
+        Record(f"{split}:{record.id}", record.raw, record.label, split, record.fields)
+        for record in _not_empty(reading, split).records
+    ]
+    bad = [BadRecord(f"{split}:{bad.id}", bad.reason) for bad in reading.bad]
+    within = {record.split for record in reading.records} - {None, split}
+    odd = [f"the source given as {split} has splits of its own ({', '.join(sorted(map(str, within)))}), not heeded"]
+    return Reading(records, bad, [*(f"{split}: {note}" for note in reading.notes), *(odd if within else [])])
+
+
+def _not_empty(reading: Reading, source: str) -> Reading:
+    if reading.records:
+        return reading
+    reasons = "; ".join(f"{bad.id} {bad.reason}" for bad in reading.bad[:3]) or "there was none"
+    raise UserError(f"No record of {source} can be read", rule="At least one must be readable", received=reasons)

@@ -1,0 +1,98 @@
+"""One text a line behind its label: `label text`, `label<TAB>text`, `__label__x text`, or `text<TAB>label`."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from lepton.core.errors import UserError
+from lepton.core.types import BadRecord, Reading, Record
+from lepton.formats import _bio, _names, _table, _text
+from lepton.formats._joined import joined
+
+MODALITY = "text"
+
+_NOT_DATA = frozenset(
+    _text.words("md rst html htm xml yaml yml toml ini cfg py sh log license bib tex js css sha256 md5")
+)
+_PREFIX = "__label__"
+
+
+def sniff(path: Path) -> bool:
+    """Whether `path` is such a file, or a folder with some; few labels must come again and again."""
+    return _suits(path) if path.is_file() else bool(_names.data_files(path, _suits))
+
+
+def read(path: Path) -> Reading:
+    """Read one record a line; ids are `train.txt#17`, lines counted from 0, blank ones too.
+
+    The label ends at the first white space, or at the tab where every line has one (then the column of fewer
+    different values is the label). In a folder, files of one name that carry train, dev and test are the splits.
+    A line of one word is a bad record. Raises UserError for what is no such file or no single data set.
+    """
+    parts = {None: [path]} if path.is_file() else _parts(path)
+    root = path.parent if path.is_file() else path
+    readings = [
+        _one(file, file.relative_to(root).as_posix(), split) for split, files in parts.items() for file in files
+    ]
+    return joined(readings)
+
+
+def _suits(path: Path) -> bool:
+    name = path.name.casefold()
+    if _table.kind(path) or name.rpartition(".")[2] in _NOT_DATA or name in ("license", "readme", "copying"):
+        return False
+    lines = [line for line in _text.head_lines(path) if line.strip()]
+    return _labelled(lines) and not _bio.looks_tagged(path)
+
+
+def _labelled(lines: Sequence[str]) -> bool:
+    """Whether most lines fall into a label and a text, with labels that come again: at most one in three differs."""
+    pairs = [pair for pair in _pairs(lines) if pair]
+    labels = {label for label, _ in pairs}
+    single = len(labels) == 1 and not re.fullmatch(r"\d+|__label__.*", next(iter(labels)))
+    return bool(lines) and len(pairs) >= 0.9 * len(lines) and 0 < len(labels) <= max(2, len(pairs) // 3) and not single
+
+
+def _parts(folder: Path) -> dict[str | None, list[Path]]:
+    files = _names.data_files(folder, _suits)
+    if not files:
+        raise UserError(f"{folder} holds no file of labelled lines", rule="A line is a label, a space and a text")
+    parts = _names.by_split(files)
+    if not parts:
+        raise _names.unclear(folder, files)
+    return parts
+
+
+def _one(path: Path, name: str, split: str | None) -> Reading:
+    text, notes = _text.load(path)
+    lines = _text.lines(text)
+    records: list[Record] = []
+    bad: list[BadRecord] = []
+    for at, (line, pair) in enumerate(zip(lines, _pairs(lines), strict=True)):
+        if pair:
+            records.append(Record(f"{name}#{at}", pair[1], pair[0].removeprefix(_PREFIX), split))
+        elif line.strip():
+            bad.append(BadRecord(f"{name}#{at}", f"has no label and text: {line.strip()[:60]!r}"))
+    blank = len(lines) - len(records) - len(bad)
+    if not records:
+        raise UserError(f"{path} holds no labelled lines", rule="A line is a label, a space and a text")
+    return Reading(
+        records, bad, notes + ([f"{name}: {_text.several(blank, 'blank line')} passed over"] if blank else [])
+    )
+
+
+def _pairs(lines: Sequence[str]) -> list[tuple[str, str] | None]:
+    """Label and text of every line, None where a line is not both."""
+    filled = [line for line in lines if line.strip()]
+    if not all("\t" in line for line in filled):
+        return [_cut(line.strip().split(None, 1)) for line in lines]
+    front = {line.partition("\t")[0] for line in filled}
+    back = {line.rpartition("\t")[2] for line in filled}
+    if len(back) < len(front):
+        return [_cut([*reversed(line.rpartition("\t")[::2])]) for line in lines]
+    return [_cut([*line.partition("\t")[::2]]) for line in lines]
+
+
+def _cut(pieces: list[str]) -> tuple[str, str] | None:
+    stripped = [piece.strip() for piece in pieces]
+    return (stripped[0], stripped[1]) if len(stripped) == 2 and all(stripped) else None

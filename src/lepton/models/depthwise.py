@@ -1,0 +1,107 @@
+"""DS-CNN: depthwise-separable convolutions over a spectrogram, small and quick on a processor.
+
+Zhang et al., "Hello Edge: Keyword Spotting on Microcontrollers", 2017. Here a residual path runs past each block that
+keeps its size. Shapes: B batch, T frames, M mel bands, C classes.
+"""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from lepton.core.settings import Range
+from lepton.models._objectives import CLASSES
+from lepton.models._shape import Shape
+
+TRANSFORMS = {"audio": "logmel"}
+OBJECTIVES = {"audio-classification": CLASSES}
+PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "tiny": {"widths": [32, 32, 64], "stem_kernel": 5, "kernel": 3, "dropout": 0.1},
+        "small": {"widths": [48, 64, 96, 128], "stem_kernel": 5, "kernel": 3, "dropout": 0.2},
+        "large": {"widths": [64, 96, 128, 128, 160, 160], "stem_kernel": 7, "kernel": 3, "dropout": 0.3},
+    }
+)
+
+_ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU}
+_HALVINGS = 2
+_NARROWEST = 8
+
+
+def build(
+    shape: Shape,
+    *,
+    preset: Literal["tiny", "small", "large"] = "small",
+    widths: Annotated[list[int], Range(1, 2048)] | None = None,
+    stem_kernel: Annotated[int, Range(1, 15)] | None = None,
+    kernel: Annotated[int, Range(1, 15)] | None = None,
+    dropout: Annotated[float, Range(0, 0.9)] | None = None,
+    activation: Literal["relu", "silu", "gelu"] = "relu",
+) -> nn.Module:
+    """Make a DS-CNN whose `forward` takes features (B, T, M) and gives logits (B, C).
+
+    `widths` are the channels of the stem and of each block after it; a setting of None is the preset's. The stem
+    halves both axes, and so do the first two blocks that widen. `stem_kernel` and `kernel` are in frames and bands.
+    """
+    given = {"widths": widths, "stem_kernel": stem_kernel, "kernel": kernel, "dropout": dropout}
+    net = _DepthwiseNet(shape.outputs, act=_ACTIVATIONS[activation], **_filled(preset, given))
+    return net.to(memory_format=torch.channels_last)  # half the time of a step on a processor
+
+
+def smaller(settings: Mapping[str, Any], fraction: float) -> dict[str, Any]:
+    """The settings with every width multiplied by `fraction` (0 to 1), at least 8 channels each."""
+    widths = _filled(settings.get("preset", "small"), settings)["widths"]
+    return {**settings, "widths": [max(min(_NARROWEST, width), round(width * fraction)) for width in widths]}
+
+
+class _DepthwiseNet(nn.Module):
+    def __init__(
+        self, outputs: int, *, act: type[nn.Module], widths: list[int], stem_kernel: int, kernel: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.stem = _convolution(1, widths[0], stem_kernel, stride=2, act=act)
+        self.blocks = nn.Sequential(*_blocks(widths, kernel, act))
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(2 * widths[-1], outputs)
+
+    def forward(self, features: Tensor) -> Tensor:
+        maps = self.blocks(self.stem(features.unsqueeze(1)))
+        pooled = torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1)
+        return self.head(self.dropout(pooled))
+
+
+class _Block(nn.Module):
+    def __init__(self, before: int, after: int, *, kernel: int, stride: int, act: type[nn.Module]) -> None:
+        super().__init__()
+        self.depthwise = _convolution(before, before, kernel, stride=stride, act=act, groups=before)
+        self.pointwise = _convolution(before, after, 1, stride=1, act=act)
+        self.keeps = before == after and stride == 1
+
+    def forward(self, maps: Tensor) -> Tensor:
+        made = self.pointwise(self.depthwise(maps))
+        return maps + made if self.keeps else made
+
+
+def _blocks(widths: list[int], kernel: int, act: type[nn.Module]) -> list[nn.Module]:
+    """One block for each width after the first; the first `_HALVINGS` that widen halve both axes."""
+    made: list[nn.Module] = []
+    halved = 0
+    for before, after in pairwise(widths):
+        halves = after > before and halved < _HALVINGS
+        halved += halves
+        made.append(_Block(before, after, kernel=kernel, stride=1 + halves, act=act))
+    return made
+
+
+def _convolution(
+    before: int, after: int, kernel: int, *, stride: int, act: type[nn.Module], groups: int = 1
+) -> nn.Sequential:
+    layer = nn.Conv2d(before, after, kernel, stride=stride, padding=kernel // 2, groups=groups, bias=False)
+    return nn.Sequential(layer, nn.BatchNorm2d(after), act())
+
+
+def _filled(preset: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value if given.get(key) is None else given[key] for key, value in PRESETS[preset].items()}

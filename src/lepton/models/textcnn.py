@@ -1,0 +1,91 @@
+"""TextCNN: convolutions of several lengths over token vectors, the strongest answer of each filter.
+
+Kim, "Convolutional Neural Networks for Sentence Classification", 2014. Beside the peaks, the mean of the token
+vectors may enter the head. Shapes: B batch, T tokens, D width, F filters of one length, C classes.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lepton.core.settings import Range
+from lepton.models import _sequence
+from lepton.models._objectives import CLASSES
+from lepton.models._presets import filled, scaled
+from lepton.models._shape import Shape
+
+TRANSFORMS = {"text": "tokens"}
+OBJECTIVES = {"text-classification": CLASSES}
+PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "tiny": {"width": 64, "filters": 32, "kernels": [2, 3, 4], "dropout": 0.3, "drop": 0.1},
+        "small": {"width": 128, "filters": 100, "kernels": [1, 2, 3, 4], "dropout": 0.5, "drop": 0.1},
+        "large": {"width": 256, "filters": 256, "kernels": [1, 2, 3, 4, 5], "dropout": 0.5, "drop": 0.1},
+    }
+)
+_ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU}
+
+
+def build(
+    shape: Shape,
+    *,
+    preset: Literal["tiny", "small", "large"] = "small",
+    width: Annotated[int, Range(1, 4096)] | None = None,
+    filters: Annotated[int, Range(1, 4096)] | None = None,
+    kernels: Annotated[list[int], Range(1, 15)] | None = None,
+    dropout: Annotated[float, Range(0, 0.9)] | None = None,
+    drop: Annotated[float, Range(0, 0.9)] | None = None,
+    activation: Literal["relu", "silu", "gelu"] = "relu",
+) -> nn.Module:
+    """Make a TextCNN whose `forward` takes input_ids (B, T) and attention_mask (B, T) and gives logits (B, C).
+
+    `width` is the size of a token's vector; `kernels` are the filters' lengths in tokens, with `filters` of each.
+    `drop` is the share of tokens hidden in training, `dropout` that of features. None is the preset's value.
+    """
+    given = {"width": width, "filters": filters, "kernels": kernels, "dropout": dropout, "drop": drop}
+    full = filled(PRESETS, {**given, "preset": preset}, preset)
+    return _TextNet(shape, act=_ACTIVATIONS[activation], **full)
+
+
+def smaller(settings: Mapping[str, Any], fraction: float) -> dict[str, Any]:
+    """The settings with the vectors and the filters multiplied by `fraction` (0 to 1), at least 8 each."""
+    full = filled(PRESETS, settings, "small")
+    return {**settings, **{name: scaled(full[name], fraction) for name in ("width", "filters")}}
+
+
+class _TextNet(nn.Module):
+    def __init__(
+        self,
+        shape: Shape,
+        *,
+        act: type[nn.Module],
+        width: int,
+        filters: int,
+        kernels: list[int],
+        dropout: float,
+        drop: float,
+    ) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(shape.vocabulary, width)
+        nn.init.normal_(self.embed.weight, std=0.1)
+        self.drop = drop
+        self.windows = nn.ModuleList(nn.Conv1d(width, filters, kernel) for kernel in kernels)
+        self.act = act()
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(filters * len(kernels), shape.outputs)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        kept = _sequence.thinned(attention_mask, self.drop if self.training else 0.0)
+        rows = _sequence.hide(self.dropout(self.embed(input_ids)), kept).transpose(1, 2)
+        peaks = [self._peak(window, rows, attention_mask) for window in self.windows]
+        return self.head(self.dropout(torch.cat(peaks, 1)))
+
+    def _peak(self, window: nn.Module, rows: Tensor, mask: Tensor) -> Tensor:
+        """(B, F): the filters' largest answers at the tokens of the text; zeros stand beyond its ends."""
+        width = window.kernel_size[0]
+        answers = window(functional.pad(rows, ((width - 1) // 2, width // 2)))
+        return _sequence.peak(self.act(answers).transpose(1, 2), mask)

@@ -1,0 +1,198 @@
+"""Loading an app folder, and answering raw inputs with it.
+
+The same code answers in Python, on the command line, in evaluation and in the server.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeGuard
+
+import numpy as np
+
+from lepton.bundle.manifest import Bundle, Manifest, read
+from lepton.core import plugins
+from lepton.core.errors import BadInput, UserError
+from lepton.core.types import Arrays, Raw
+from lepton.runtime._engine import Graph
+
+MAX_BATCH = 16
+"""Samples that run together at most: beyond it a processor gains nothing and memory grows."""
+
+Run = Callable[[Arrays], Arrays]
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A loaded app. It holds no state that an answer could change, so threads may share it."""
+
+    bundle: Bundle
+    modality: str
+    threads: int
+    _task: Any
+    _encode: Callable[[Raw], Arrays]
+    _collate: Callable[[Sequence[Arrays]], Arrays]
+    _graphs: Mapping[str, Graph]
+    _settings: Mapping[str, Any]
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the app says of itself."""
+        return self.bundle.manifest
+
+    @property
+    def name(self) -> str:
+        """The app's name."""
+        return self.bundle.manifest.name
+
+    @property
+    def task(self) -> str:
+        """The task's name."""
+        return self.bundle.manifest.task
+
+    def encode(self, raw: Raw | Path) -> Arrays:
+        """The arrays of one raw input, without a batch axis.
+
+        A Path is read; media are bytes, never a string. Raises BadInput for what cannot be decoded.
+        """
+        return self._encode(_as_raw(raw, self.modality))
+
+    def collate(self, samples: Sequence[Arrays]) -> Arrays:
+        """Encoded samples as one batch."""
+        return self._collate(samples)
+
+    def run(self, arrays: Arrays, *, graph: str | None = None) -> Arrays:
+        """Run a batch of arrays through a graph: the one named, else the first."""
+        return self._graphs[graph or next(iter(self._graphs))](arrays)
+
+    def predict(self, raw: Raw | Path | Sequence[Raw | Path]) -> Any:
+        """The full answer to one raw input, or a list of answers to a list, in its order.
+
+        Raises BadInput for the first input that cannot be answered.
+        """
+        many = _is_many(raw)
+        found = self.attempt(raw if many else [raw])  # type: ignore[list-item]
+        for answer in found:
+            if isinstance(answer, BadInput):
+                raise answer
+        return found if many else found[0]
+
+    def attempt(self, raws: Sequence[Raw | Path], *, run: Run | None = None) -> list[Any]:
+        """An answer for each raw input, or the BadInput that tells why there is none.
+
+        Only inputs of equal shapes share a batch, so nothing is padded and no answer depends on its companions
+        (beyond the rounding of matrix kernels). `run` takes the place of the app's own, to time it for instance.
+        """
+        read_ones = [self._attempt_encode(raw) for raw in raws]
+        found: list[Any] = list(read_ones)
+        good = {index: item for index, item in enumerate(read_ones) if not isinstance(item, BadInput)}
+        limit = MAX_BATCH if self.batchable else 1
+        for chunk in _chunks({index: arrays for index, (_, arrays) in good.items()}, limit):
+            batch = self._collate([good[index][1] for index in chunk])
+            answers = self._task.answer(run or self.run, batch, self._settings)
+            for index, answer in zip(chunk, answers, strict=True):
+                found[index] = self._finish(answer, good[index][0])
+        return found
+
+    def brief(self, answer: Any) -> Any:
+        """The short form of a full answer, as `lepton predict` and the server show it."""
+        return self._task.brief(answer)
+
+    @property
+    def batchable(self) -> bool:
+        """Whether every graph answers alike alone and in company."""
+        return all(graph.batchable for graph in self.manifest.graphs.values())
+
+    def _attempt_encode(self, raw: Raw | Path) -> tuple[Raw, Arrays] | BadInput:
+        try:
+            plain = _as_raw(raw, self.modality)
+            return plain, self._encode(plain)
+        except BadInput as error:
+            return error
+
+    def _finish(self, answer: Any, raw: Raw) -> Any:
+        finish = getattr(self._task, "finish", None)
+        return finish(answer, raw) if finish else answer
+
+
+def load(folder: str | Path, *, threads: int = 1) -> App:
+    """Load the app in `folder` (an app folder, or a run folder that holds one) with `threads` threads.
+
+    Every file is hashed and compared with the manifest. Raises UserError when something is missing or was changed.
+    """
+    return open_bundle(read(find(Path(folder))), threads=threads)
+
+
+def open_bundle(bundle: Bundle, *, threads: int = 1) -> App:
+    """Make an App of a bundle that was read."""
+    manifest = bundle.manifest
+    task = plugins.load("tasks", manifest.task)
+    transform = plugins.load("transforms", manifest.transform.name)
+    _check_modality(task.MODALITY, transform.MODALITY)
+    graphs = {name: Graph(bundle.path(graph.file), threads=threads) for name, graph in manifest.graphs.items()}
+    return App(
+        bundle=bundle,
+        modality=task.MODALITY,
+        threads=threads,
+        _task=task,
+        _encode=transform.encoder(manifest.transform.settings, bundle.transform_files()),
+        _collate=transform.collate,
+        _graphs=graphs,
+        _settings={"classes": list(manifest.classes), "decode": manifest.decode},
+    )
+
+
+def find(folder: Path) -> Path:
+    """The app folder meant by `folder`: itself, or its `app` when it is a run folder."""
+    inner = folder / "app"
+    return inner if not (folder / "manifest.json").exists() and (inner / "manifest.json").exists() else folder
+
+
+def _check_modality(task: str, transform: str) -> None:
+    if task != transform:
+        rule = f"The task takes {task}, the transform {transform}"
+        raise UserError("The manifest's task and transform do not fit", rule=rule, remedy="Package the app again")
+
+
+def _is_many(raw: Raw | Path | Sequence[Raw | Path]) -> TypeGuard[Sequence[Raw | Path]]:
+    return not isinstance(raw, str | bytes | Path)
+
+
+def _as_raw(raw: Raw | Path, modality: str) -> Raw:
+    """Bytes for media, a string for text; only a Path names a file, so that no string from outside opens one."""
+    data = _read(raw) if isinstance(raw, Path) else raw
+    if modality == "text":
+        return data if isinstance(data, str) else _decode(data)
+    if isinstance(data, str):
+        rule = f"An {modality} is given as bytes or as a pathlib.Path"
+        raise BadInput("The input is a string", rule=rule, received=data, remedy="Wrap a file's name in Path(...)")
+    return data
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read", rule=error.strerror or str(error)) from error
+
+
+def _decode(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        rule = f"A text is UTF-8; byte {error.start} is not"
+        raise BadInput("The text cannot be decoded", rule=rule, remedy="Convert it: iconv -t UTF-8") from error
+
+
+def _chunks(samples: Mapping[int, Arrays], limit: int) -> Iterator[list[int]]:
+    """Indices of samples whose arrays have equal shapes, at most `limit` together."""
+    groups: dict[Any, list[int]] = {}
+    for index, arrays in samples.items():
+        groups.setdefault(_shapes(arrays), []).append(index)
+    for group in groups.values():
+        for start in range(0, len(group), limit):
+            yield group[start : start + limit]
+
+
+def _shapes(arrays: Arrays) -> tuple[tuple[int, ...], ...]:
+    return tuple(np.shape(array) for array in arrays.values())

@@ -1,0 +1,70 @@
+"""Problems as RFC 9457 has them: what was wrong and what is right, as application/problem+json."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lepton.core.errors import UserError, shorten
+
+
+class Problem(Exception):
+    """An answer that is a problem: a 4xx or 503 with its reason.
+
+    `more` are further members of the problem, `headers` further headers of the answer.
+    """
+
+    def __init__(self, status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.more = more
+
+
+def from_error(error: UserError, *, status: int = 422, **more: Any) -> Problem:
+    """The problem that a user's mistake is, its four parts as members."""
+    parts = {"rule": error.rule, "received": error.received, "remedy": error.remedy}
+    return Problem(status, error.message, **{name: text for name, text in parts.items() if text}, **more)
+
+
+async def on_problem(request: Request, error: Exception) -> Response:
+    """Answer a Problem."""
+    return respond(error) if isinstance(error, Problem) else await on_http(request, error)
+
+
+async def on_http(request: Request, error: Exception) -> Response:
+    """Answer what the router refuses: an unknown path (404) or method (405)."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return respond(
+        Problem(status, _ROUTING.get(status, HTTPStatus(status).phrase).format(_where(request)), headers=headers)
+    )
+
+
+async def on_bug(request: Request, error: Exception) -> Response:
+    """Answer a bug of ours without showing its inside; the server's log has the traceback."""
+    return respond(Problem(500, "Something went wrong here; the server's log tells what"))
+
+
+def respond(problem: Problem) -> Response:
+    """A problem as a response."""
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "detail": problem.detail,
+        **problem.more,
+    }
+    return Response(msgspec.json.encode(body), problem.status, problem.headers, media_type="application/problem+json")
+
+
+_ROUTING = {404: "There is nothing at {}", 405: "This method is not allowed at {}"}
+
+
+def _where(request: Request) -> str:
+    return shorten(request.url.path, 100).replace("{", "").replace("}", "")

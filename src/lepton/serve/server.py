@@ -1,0 +1,96 @@
+"""Running the application under uvicorn, in one process or several."""
+
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lepton.core.errors import UserError
+from lepton.runtime.app import App, load
+from lepton.serve._inputs import Limits
+from lepton.serve.application import application
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Where and how to serve. `port` 0 takes a free one; `threads` are those of a graph."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    threads: int = 1
+    limits: Limits = Limits()
+
+
+def load_all(folders: Sequence[str], *, threads: int = 1) -> dict[str, App]:
+    """Load apps, each under its own name or as `NAME=FOLDER` says.
+
+    Raises UserError when two have one name.
+    """
+    apps: dict[str, App] = {}
+    for given in folders:
+        name, folder = _split(given)
+        app = load(folder, threads=threads)
+        name = name or app.name
+        if name in apps:
+            rule = "Each app that is served has a name of its own"
+            raise UserError(
+                "Two apps have one name", rule=rule, received=name, remedy="Say NAME=FOLDER for one of them"
+            )
+        apps[name] = app
+    return apps
+
+
+def bind(options: Options) -> socket.socket:
+    """A listening socket, taken before anything is loaded so that a port in use is known at once."""
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((options.host, options.port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        remedy = "Choose another with --port, or 0 for any free one"
+        raise UserError(f"Cannot listen on {options.host}:{options.port}", rule=str(error), remedy=remedy) from error
+    listener.listen(1024)
+    listener.set_inheritable(True)
+    return listener
+
+
+def serve(apps: Mapping[str, App], listener: socket.socket, *, folders: Sequence[str], options: Options) -> None:
+    """Serve until a signal ends it; accepted requests are answered first.
+
+    With several workers each process loads `folders` again.
+    """
+    import uvicorn
+
+    if options.workers == 1:
+        config = uvicorn.Config(application(apps, limits=options.limits), **_QUIET)
+        uvicorn.Server(config).run([listener])
+        return
+    from uvicorn.supervisors import Multiprocess
+
+    factory = partial(build, tuple(folders), options)
+    config = uvicorn.Config(factory, factory=True, workers=options.workers, **_QUIET)
+    Multiprocess(config, uvicorn.Server(config).run, [listener]).run()
+
+
+def build(folders: Sequence[str], options: Options) -> Any:
+    """The application of one worker process."""
+    return application(load_all(folders, threads=options.threads), limits=options.limits)
+
+
+_QUIET: Any = {
+    "log_level": "warning",
+    "access_log": False,
+    "server_header": False,
+    "ws": "none",
+    "timeout_graceful_shutdown": 30,
+}
+
+
+def _split(given: str) -> tuple[str, str]:
+    name, sign, folder = given.partition("=")
+    return (name, folder) if sign and not Path(given).exists() and "/" not in name else ("", given)

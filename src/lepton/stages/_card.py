@@ -1,0 +1,71 @@
+"""CARD.md: what the app is, from what the stages told the ledger."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lepton.stages._stage import Stage
+
+
+def render(stage: Stage, winner: Mapping[str, Any], more: Mapping[str, Any]) -> str:
+    """The card in Markdown: use, data, figures with intervals beside baselines, the contract, limits, licences."""
+    told = {name: stage.read(name, "artifact.json")["facts"] for name in stage.parents}
+    parts = [
+        *_head(stage, more),
+        *_figures(told["evaluate"]),
+        *_contract(winner, more["machine"]),
+        *_data(told["prepare"]),
+        *_limits(told),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _head(stage: Stage, more: Mapping[str, Any]) -> Iterator[str]:
+    app = stage.recipe["app"]
+    yield f"# {app['name']}\n"
+    yield f"{app['description'] or 'An application for ' + app['task'] + '.'}\n"
+    model = more["provenance"]["model"]
+    yield f"- Task: {app['task']}"
+    yield f"- Model: {model['name']}" + (f" ({model['preset']})" if model.get("preset") else "")
+    yield f"- Shipped as: {more['provenance']['plan']}"
+    yield f"- Licence: {app['license']}; data: {app['data_license']}; seed: {app['seed']}"
+    if model.get("source"):
+        yield f"- Base model: {model['source']}; its own licence holds for what was kept of it"
+
+
+def _figures(told: Mapping[str, Any]) -> Iterator[str]:
+    yield f"\n## Figures\n\nOn {told['n']} test records, looked at once; 95 % intervals in brackets.\n"
+    names = list(told["metrics"])
+    yield "| | " + " | ".join(names) + " |\n|---|" + "---|" * len(names)
+    for title, metrics in [
+        ("this app", told["metrics"]),
+        *((item["name"], item["metrics"]) for item in told["baselines"]),
+    ]:
+        yield f"| {title} | " + " | ".join(_interval(metrics.get(name)) for name in names) + " |"
+
+
+def _contract(winner: Mapping[str, Any], machine: Mapping[str, Any]) -> Iterator[str]:
+    yield f"\n## Contract\n\nMeasured on {machine['processor']} ({machine['cores']} cores).\n"
+    yield "| clause | asked | measured | kept |\n|---|---|---|---|"
+    for clause in winner["clauses"]:
+        yield f"| {clause['name']} | {clause['asked']:.4g} | {clause['measured']:.4g} | {'yes' if clause['kept'] else 'no'} |"
+
+
+def _data(told: Mapping[str, Any]) -> Iterator[str]:
+    yield "\n## Data\n"
+    for split, counts in told["counts"].items():
+        yield f"- {split}: {sum(counts.values()):,} labels over {len(counts)} classes"
+    yield f"- set aside as unreadable: {len(told['bad'])}; leaked into train: {len(told['leaks']['train'])} ({told['leaks']['policy']})"
+
+
+def _limits(told: Mapping[str, Any]) -> Iterator[str]:
+    yield "\n## Limits\n"
+    yield "It knows the classes it was trained on and no others, and was measured on data like its own."
+    beaten = told["evaluate"]["beaten"]
+    if beaten:
+        yield f'\n**The baseline "{beaten}" scores higher than this app on the test set.**'
+    for finding in told["prepare"]["findings"]:
+        yield f"- {finding['check']}: {finding['message']}"
+
+
+def _interval(found: Mapping[str, float] | None) -> str:
+    return "" if found is None else f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"

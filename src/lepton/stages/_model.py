@@ -1,0 +1,93 @@
+"""A trained model between stages: `model.json`, `network.safetensors` and its transform."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from lepton.core import files, plugins
+from lepton.core.types import Arrays
+from lepton.models._network import Network, Scaling
+from lepton.models._shape import Shape
+
+
+def build(choice: Mapping[str, Any], shape: Shape, scaling: Scaling | None) -> Network:
+    """The network of the chosen family (`{name, settings}`), with fresh weights."""
+    given = {key: value for key, value in choice.items() if key != "name"}
+    return Network(plugins.load("models", choice["name"]).build(shape, **given), scaling)
+
+
+def save(folder: Path, network: Network, described: Mapping[str, Any]) -> None:
+    """Keep the network's weights, and the description it is rebuilt from (`model`, `shape`, `classes`, ...)."""
+    weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    save_file(weights, folder / "network.safetensors")
+    (folder / "network.safetensors").chmod(0o644)
+    scaled = {"mean": list(network.mean.shape)} if network.scaled else {}
+    files.write_json(folder / "model.json", {**described, "scaling": scaled.get("mean")})
+
+
+def load(folder: Path) -> tuple[Network, dict[str, Any]]:
+    """The network that `save` kept, ready to answer, and its description."""
+    described = files.read_json(folder / "model.json")
+    kept = described["shape"]
+    shape = Shape(**{**kept, "inputs": {name: tuple(size) for name, size in kept["inputs"].items()}})
+    scaling = None
+    if described["scaling"] is not None:
+        blank = np.ones(described["scaling"], np.float32)
+        scaling = (blank, blank)
+    network = build(described["model"], shape, scaling)
+    network.load_state_dict(load_file(folder / "network.safetensors"))
+    return network.eval(), described
+
+
+def shape_of(arrays: Sequence[Arrays], inputs: Sequence[str], more: Mapping[str, Any]) -> Shape:
+    """The Shape of encoded samples: axes that differ between samples are 0. `more` has outputs, vocabulary, task."""
+    sizes = {name: _common([sample[name].shape for sample in arrays]) for name in inputs}
+    return Shape(inputs=sizes, **more)
+
+
+def describe(shape: Shape) -> dict[str, Any]:
+    """A Shape as JSON."""
+    return {**asdict(shape), "inputs": {name: list(size) for name, size in shape.inputs.items()}}
+
+
+class TorchRun:
+    """The network as the engine of a task's `answer`: named arrays in, `{"logits": ...}` out."""
+
+    def __init__(self, network: nn.Module, inputs: Sequence[str]) -> None:
+        self.network = network
+        self.inputs = inputs
+
+    def __call__(self, arrays: Arrays) -> Arrays:
+        """Logits of a batch."""
+        device = next(self.network.parameters()).device
+        with torch.inference_mode():
+            logits = self.network(*(torch.from_numpy(arrays[name]).to(device) for name in self.inputs))
+        return {"logits": logits.float().cpu().numpy()}
+
+
+def answers(run: Any, samples: Sequence[Arrays], how: Mapping[str, Any]) -> list[Any]:
+    """Answers of `run` to encoded samples, batched by similar length and put back in order.
+
+    `how` has task, collate, classes and decode.
+    """
+    task = plugins.load("tasks", how["task"])
+    settings = {"classes": how["classes"], "decode": how["decode"]}
+    first = next(iter(samples[0]))
+    order = sorted(range(len(samples)), key=lambda index: samples[index][first].shape)
+    found: list[Any] = [None] * len(samples)
+    for start in range(0, len(order), 128):
+        chosen = order[start : start + 128]
+        batch = how["collate"]([samples[index] for index in chosen])
+        for index, answer in zip(chosen, task.answer(run, batch, settings), strict=True):
+            found[index] = answer
+    return found
+
+
+def _common(sizes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    return tuple(axis[0] if len(set(axis)) == 1 else 0 for axis in zip(*sizes, strict=True))

@@ -1,0 +1,187 @@
+"""Recipes: reading them, setting single values, and checking everything at once before anything runs."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lepton.core import plugins, settings
+from lepton.core.contract import Contract
+from lepton.core.errors import Faults, UserError
+from lepton.core.settings import Plugin
+from lepton.core.types import Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppSettings:
+    """The recipe's [app]: the name of what comes out, the task, the seed, and free words for the card."""
+
+    name: str
+    task: str
+    seed: int = 0
+    license: str = "not stated"
+    data_license: str = "not stated"
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A checked recipe with every default filled in, and the folder that its paths start from."""
+
+    table: Json
+    base: Path
+    path: Path
+
+
+def load(path: Path, sets: Sequence[str] = ()) -> Recipe:
+    """Read, change by `sets` (`a.b=c`) and check the recipe at `path`.
+
+    Raises Faults with every fault found, or UserError where it is no TOML at all.
+    """
+    table = read(path)
+    for item in sets:
+        _set(table, item)
+    resolved, faults = resolve(table, path.parent)
+    if faults:
+        raise Faults(str(path), faults)
+    return Recipe(resolved, path.parent.resolve(), path)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The TOML table in `path`."""
+    if not path.is_file():
+        raise UserError("There is no such recipe", received=path, remedy="Write one with: lepton init TASK --data PATH")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not TOML", rule=str(error), remedy="Mend that line") from error
+
+
+def resolve(table: Mapping[str, Any], base: Path) -> tuple[dict[str, Any], list[UserError]]:
+    """Every section resolved against its schema, and every fault in them and between them."""
+    sections = schemas()
+    faults = [plugins.unknown("section", name, list(sections)) for name in table if name not in sections]
+    resolved: dict[str, Any] = {}
+    filled = {**table, "train": _train_given(table, _named(table.get("model")))}
+    for name, schema in sections.items():
+        resolved[name], more = _section(name, schema, filled)
+        faults += more
+    if _named(resolved["model"]) == "auto" and not faults:
+        resolved["candidates"] = _families(table, str(resolved["app"]["task"]))
+    return resolved, faults + _across(table, resolved, base)
+
+
+def schemas() -> dict[str, Any]:
+    """The sections a recipe can have: [app], [model], [contract] and one for each stage that has settings."""
+    found: dict[str, Any] = {"app": AppSettings}
+    for stage in map(lambda name: plugins.load("stages", name), plugins.names("stages")):
+        found.setdefault(stage.SECTION, stage.Settings)
+    return {**found, "model": Plugin("models", "build", also=("auto",)), "contract": Contract}
+
+
+def _section(name: str, schema: Any, table: Mapping[str, Any]) -> tuple[Any, list[UserError]]:
+    given = table.get(name, {"name": "auto"} if isinstance(schema, Plugin) else {})
+    if isinstance(schema, Plugin):
+        return settings.choose(given, schema, name)
+    if not isinstance(given, Mapping):
+        rule = f"It must be a table: [{name}]"
+        return {}, [UserError(f"[{name}] is wrong", rule=rule, received=repr(given))]
+    return settings.resolve(schema, given, name)
+
+
+def _named(choice: Any) -> str | None:
+    """The name in a plug-in choice, where it has one."""
+    name = choice.get("name") if isinstance(choice, Mapping) else choice
+    return name if isinstance(name, str) else None
+
+
+def _train_given(table: Mapping[str, Any], model: str | None) -> Any:
+    """The recipe's [train] over what the model's family says is good for it (its TRAIN)."""
+    given = table.get("train", {})
+    usual = getattr(plugins.load("models", model), "TRAIN", {}) if model in plugins.names("models") else {}
+    return {**usual, **given} if isinstance(given, Mapping) else given
+
+
+def _families(table: Mapping[str, Any], task: str) -> list[dict[str, Any]]:
+    """What `model = "auto"` stands for: each setting that a family offers for the task (its AUTO), fully resolved."""
+    found = []
+    for name in models_for(task):
+        for variant in getattr(plugins.load("models", name), "AUTO", ()):
+            model, _ = settings.choose({"name": name, **variant}, Plugin("models", "build"), "model")
+            train = settings.settle(schemas()["train"], _train_given(table, name), "train")
+            found.append({"model": model, "train": train})
+    return found
+
+
+def _across(table: Mapping[str, Any], resolved: Mapping[str, Any], base: Path) -> list[UserError]:
+    """Faults that no single section shows: an unknown task, a model or metric that does not serve it, no data."""
+    app = resolved.get("app", {})
+    task = app.get("task")
+    faults = _task_faults(task, resolved)
+    faults += _data_faults(table.get("data"), base)
+    return faults
+
+
+def _task_faults(task: Any, resolved: Mapping[str, Any]) -> list[UserError]:
+    if not isinstance(task, str):
+        return []
+    if task not in plugins.names("tasks"):
+        return [plugins.unknown("task in [app.task]", task, plugins.names("tasks"))]
+    faults = []
+    model = resolved.get("model")
+    name = model.get("name") if isinstance(model, Mapping) else None
+    if name in plugins.names("models") and task not in plugins.load("models", name).OBJECTIVES:
+        faults.append(
+            UserError(f"[model] {name} does not do {task}", rule=f"Models that do: {', '.join(models_for(task))}")
+        )
+    metric = (resolved.get("contract", {}).get("metric") or {}).get("name")
+    if metric is not None:
+        metrics = list(plugins.load("tasks", task).METRICS)
+        if metric not in metrics:
+            faults.append(plugins.unknown(f"metric of {task} in [contract.metric.name]", metric, metrics))
+    return faults
+
+
+def _data_faults(data: Any, base: Path) -> list[UserError]:
+    source = data.get("source") if isinstance(data, Mapping) else None
+    paths = list(source.values()) if isinstance(source, Mapping) else [source]
+    builtin = plugins.names("formats")
+    missing = [item for item in paths if isinstance(item, str) and item not in builtin and not (base / item).exists()]
+    return [
+        UserError("[data.source] does not exist", rule="A path starts from the recipe's folder", received=item)
+        for item in missing
+    ]
+
+
+def models_for(task: str) -> list[str]:
+    """The names of the models that serve `task`."""
+    return [name for name in plugins.names("models") if task in plugins.load("models", name).OBJECTIVES]
+
+
+def _set(table: dict[str, Any], item: str) -> None:
+    """Apply `a.b=c`: the value is TOML, and a string where it does not parse; a table replaces the old one."""
+    path, equals, text = item.partition("=")
+    if not equals or not path.strip():
+        raise UserError("--set is wrong", rule="It must be section.key=value", received=item)
+    *outer, last = path.strip().split(".")
+    for name in outer:
+        table = _inner(table, name, item)
+    table[last] = _value(text)
+
+
+def _inner(table: dict[str, Any], name: str, item: str) -> dict[str, Any]:
+    """The table `name` in `table`; a plug-in named by a string becomes a table with that name."""
+    inner = table.get(name, {})
+    table[name] = {"name": inner} if isinstance(inner, str) else inner
+    if not isinstance(table[name], dict):
+        raise UserError("--set is wrong", rule=f"{name} is no table", received=item)
+    found: dict[str, Any] = table[name]
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

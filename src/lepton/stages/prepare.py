@@ -1,0 +1,164 @@
+"""Prepare: read the data, audit it, set leaks aside, split."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from lepton.checks._audit import findings
+from lepton.checks._content import digest
+from lepton.core import machine, plugins
+from lepton.core.errors import UserError
+from lepton.core.settings import Plugin, Range
+from lepton.core.types import BadRecord, Reading, Record
+from lepton.formats import _read, _splits
+from lepton.stages import _previews
+from lepton.stages._records import write_records
+from lepton.stages._stage import Stage
+
+SECTION = "data"
+AFTER: tuple[str, ...] = ()
+ROOMS = ("formats", "checks", "core")
+MEASURES = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Where the data is and how it is split.
+
+    source: a built-in name, a path, or a table {train, validation, test}. format: sniffed when left out. pattern: fields
+    of file names, such as "{label}_{speaker}_{index}.wav". text, label: names of columns or fields. split: shares of
+    test and validation, `group`, or values of fields such as {test = {speaker = ["theo"]}}. leaks: what to do with
+    training records that stand in a given test or validation split. max_bad: largest share of unreadable records.
+    transform: how raw inputs become arrays; the model's own when left out.
+    """
+
+    source: str | dict[str, str]
+    format: str | None = None
+    pattern: str | None = None
+    text: str | None = None
+    label: str | None = None
+    split: dict[str, Any] | None = None
+    leaks: Literal["drop", "block", "allow"] = "drop"
+    max_bad: Annotated[float, Range(0, 1)] = 0.05
+    transform: Annotated[str | dict[str, Any] | None, Plugin("transforms", "fit")] = None
+
+
+def inputs(recipe: Mapping[str, Any]) -> Any:
+    """What of the recipe decides the result."""
+    return {name: value for name, value in recipe["data"].items() if name != "transform"}
+
+
+def run(stage: Stage) -> None:
+    """Write `records.jsonl` (every usable record with its split), `classes.json`, `findings.json` and `bad.json`."""
+    chosen: Settings = stage.settings
+    task = plugins.load("tasks", stage.task)
+    reading = _readable(read(chosen, stage.base, task.MODALITY), task.MODALITY, chosen)
+    leaks = _leaks(reading.records)
+    records = _without_leaks(reading.records, leaks, chosen.leaks)
+    records = _splits.carve(records, split=chosen.split or {}, clusters=clusters(records), seed=stage.seed)
+    classes = task.classes([record.label for record in records if record.split == "train"])
+    found = findings(reading.records)
+    write_records(stage.folder / "records.jsonl", records)
+    stage.write("classes.json", classes)
+    stage.fact(
+        modality=task.MODALITY,
+        classes=classes,
+        counts=_counts(records),
+        records=len(records),
+        bad=[asdict(bad) for bad in reading.bad],
+        notes=list(reading.notes),
+        leaks={"policy": chosen.leaks, "train": sorted({pair[0] for pair in leaks}), "pairs": leaks},
+        findings=[asdict(finding) for finding in found],
+        examples=_previews.examples(stage, [item for item in records if item.split == "train"], task.MODALITY),
+    )
+
+
+def read(chosen: Settings, base: Path, modality: str) -> Reading:
+    """Read the source of `chosen`, its paths starting at `base`."""
+    return _read.read(
+        chosen.source,
+        base=base,
+        modality=modality,
+        format=chosen.format,
+        pattern=chosen.pattern,
+        text=chosen.text,
+        label=chosen.label,
+    )
+
+
+def _readable(reading: Reading, modality: str, chosen: Settings) -> Reading:
+    """Set aside what cannot be decoded, by name and reason; stop when that is more than the stated share."""
+    bad = [*reading.bad, *unreadable(reading.records, modality)]
+    total = len(reading.records) + len(reading.bad)
+    if len(bad) > chosen.max_bad * total:
+        first = "; ".join(f"{item.id} ({item.reason})" for item in bad[:3])
+        raise UserError(
+            f"{len(bad)} of {total} records cannot be read",
+            rule=f"At most {chosen.max_bad:.0%} may be bad",
+            received=first,
+            remedy="Mend them, or raise data.max_bad",
+        )
+    names = {item.id for item in bad}
+    return Reading([record for record in reading.records if record.id not in names], bad, reading.notes)
+
+
+def unreadable(records: Sequence[Record], modality: str) -> list[BadRecord]:
+    """The records whose image or sound cannot be decoded, each with its reason."""
+    if modality == "text":
+        return []
+    name = next(name for name in plugins.names("transforms") if plugins.load("transforms", name).MODALITY == modality)
+    decode = plugins.load("transforms", name).decode
+    with ThreadPoolExecutor(machine.cores()) as pool:
+        reasons = pool.map(lambda record: _reason(record, decode), records)
+        return [BadRecord(record.id, reason) for record, reason in zip(records, reasons, strict=True) if reason]
+
+
+def _reason(record: Record, decode: Callable[[Any], object]) -> str:
+    try:
+        decode(record.read())
+    except UserError as error:
+        return error.message
+    except OSError as error:
+        return f"the file cannot be opened: {error.strerror}"
+    return ""
+
+
+def _leaks(records: Sequence[Record]) -> list[tuple[str, str]]:
+    """Pairs (training record, record of a given test or validation split) of the same content."""
+    held_out: dict[str, str] = {}
+    digests = {record.id: digest(record) for record in records if _given(records)}
+    for record in records:
+        if record.split in ("test", "validation"):
+            held_out.setdefault(digests[record.id], record.id)
+    train = (record.id for record in records if record.split == "train")
+    return [(name, held_out[digests[name]]) for name in train if digests[name] in held_out]
+
+
+def _given(records: Sequence[Record]) -> bool:
+    return any(record.split in ("test", "validation") for record in records)
+
+
+def _without_leaks(records: Sequence[Record], leaks: Sequence[tuple[str, str]], policy: str) -> list[Record]:
+    if leaks and policy == "block":
+        names = ", ".join(f"{train} = {other}" for train, other in leaks[:5])
+        rule = "No record of the test or validation split may stand in train"
+        raise UserError(f"{len(leaks)} leaked records", rule=rule, received=names, remedy='Say data.leaks = "drop"')
+    dropped = {train for train, _ in leaks} if policy == "drop" else set()
+    return [record for record in records if record.id not in dropped]
+
+
+def clusters(records: Sequence[Record]) -> dict[str, str]:
+    """For each record the cluster of equal content it belongs to, so that copies stay on one side of a split."""
+    return {record.id: digest(record) for record in records}
+
+
+def _counts(records: Sequence[Record]) -> dict[str, dict[str, int]]:
+    """Records of each class in each split; entities of each type where labels are spans."""
+    counts: dict[str, Counter[str]] = {}
+    for record in records:
+        names = [record.label] if isinstance(record.label, str) else [span.label for span in record.label or ()]
+        counts.setdefault(str(record.split), Counter()).update(names)
+    return {split: dict(counter) for split, counter in counts.items()}

@@ -1,0 +1,239 @@
+"""The training loop: one function to read from top to bottom, and the small steps it takes."""
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from lepton.core import seeds
+from lepton.core.errors import UserError
+from lepton.core.progress import Bar, Progress
+from lepton.models._objectives import Objective
+from lepton.training import devices, optimizers, schedules
+from lepton.training.data import Loader, Samples
+from lepton.training.settings import TrainSettings, epochs_for
+
+Augment = Callable[[list[Tensor], torch.Generator], list[Tensor]]
+"""Changes the inputs of a training batch (already on the device) at random."""
+
+Validate = Callable[[nn.Module], float]
+"""The validation metric of a network, higher is better."""
+
+_MIXABLE = (torch.uint8, torch.float32)
+"""Pixels and features; ids of tokens cannot be mixed."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is trained, on what, and where it tells about it."""
+
+    network: nn.Module
+    samples: Samples
+    objective: Objective
+    outputs: int
+    validate: Validate
+    augment: Augment | None
+    weights: Tensor | None
+    seed: int
+    checkpoint: Path
+    progress: Progress
+
+
+@dataclass
+class State:
+    """All that changes from epoch to epoch; it is the checkpoint."""
+
+    optimizer: optimizers.Optimizer
+    averaged: AveragedModel | None
+    history: list[dict[str, float]] = field(default_factory=list)
+    best: dict[str, Tensor] = field(default_factory=dict)
+
+
+def fit(job: Job, settings: TrainSettings) -> list[dict[str, float]]:
+    """Train `job.network` in place and leave it with the weights of the best validation metric.
+
+    After each epoch everything is written to `job.checkpoint`; where it exists, training goes on from there, to the
+    same final weights bit for bit on CPU with the same number of threads. Returns one row an epoch: loss, metric,
+    rate and seconds. Raises UserError when the loss is not a number.
+    """
+    device = devices.choose(settings.device)
+    devices.set_threads(settings.threads)
+    job.network.to(device)
+    loader = Loader(job.samples, batch=settings.batch, seed=job.seed)
+    epochs = settings.epochs or epochs_for(len(job.samples), settings.batch)
+    state = _start(job, settings, device)
+    with job.progress.bar("train", epochs * len(loader)) as bar:
+        bar.step(len(state.history) * len(loader))
+        while len(state.history) < epochs and not _stale(state.history, settings.patience):
+            epoch = len(state.history)
+            began = time.perf_counter()
+            loss = _epoch(job, settings, _Epoch(epoch, epochs, loader, device, bar, state))
+            measured = _measured_network(job, state)
+            metric = job.validate(measured)
+            row = {"epoch": epoch + 1, "loss": loss, "metric": metric, "lr": _rate(state.optimizer)}
+            state.history.append({**row, "seconds": time.perf_counter() - began})
+            _keep_best(state, measured)
+            _save(job, state)
+    job.network.load_state_dict(state.best)
+    job.network.eval()
+    return state.history
+
+
+@dataclass(frozen=True)
+class _Epoch:
+    number: int
+    total: int
+    loader: Loader
+    device: torch.device
+    bar: Bar
+    state: State
+
+
+def _epoch(job: Job, settings: TrainSettings, run: _Epoch) -> float:
+    """One pass over the data; returns the mean loss."""
+    torch.manual_seed(seeds.derive(job.seed, "epoch", run.number))
+    random = torch.Generator().manual_seed(seeds.derive(job.seed, "augment", run.number))
+    job.network.train()
+    context = devices.precision(settings.precision, run.device)
+    total = len(run.loader) * run.total
+    losses = []
+    for index, (inputs, targets) in enumerate(run.loader.epoch(run.number)):
+        step = run.number * len(run.loader) + index
+        _set_rate(
+            run.state.optimizer,
+            settings,
+            schedules.factor(settings.schedule, step, total=total, warmup=settings.warmup),
+        )
+        batch = _prepared(job, settings, ([item.to(run.device) for item in inputs], targets.to(run.device), random))
+        loss = _backward(job, settings, (*batch, context))
+        if (index + 1) % settings.accumulate == 0 or index + 1 == len(run.loader):
+            _step(job.network, settings, run.state)
+        losses.append(loss)
+        if index % 10 == 9 or index + 1 == len(run.loader):
+            _tell(run, losses, step, settings)
+    return float(torch.stack(losses).mean())
+
+
+def _prepared(
+    job: Job, settings: TrainSettings, batch: tuple[list[Tensor], Tensor, torch.Generator]
+) -> tuple[list[Tensor], Tensor]:
+    """Augment and mix a batch; mixed targets become probabilities."""
+    inputs, targets, random = batch
+    if job.augment is not None and settings.augment > 0:
+        inputs = job.augment(inputs, random)
+    if settings.mixup > 0 and job.objective.mixes and inputs[0].dtype in _MIXABLE:
+        return _mix(job, (inputs, targets, random), settings.mixup)
+    return inputs, targets
+
+
+def _mix(job: Job, batch: tuple[list[Tensor], Tensor, torch.Generator], alpha: float) -> tuple[list[Tensor], Tensor]:
+    """Mix each sample with another (Zhang 2018): inputs and one-hot targets by one share for the batch."""
+    inputs, targets, random = batch
+    numbers = np.random.default_rng(int(torch.randint(2**62, (), generator=random)))
+    share = float(numbers.beta(alpha, alpha))
+    other = torch.randperm(len(targets), generator=random).to(targets.device)
+    hot = functional.one_hot(targets, job.outputs).float()
+    mixed = [share * item.float() + (1 - share) * item[other].float() for item in inputs]
+    return mixed, share * hot + (1 - share) * hot[other]
+
+
+def _backward(
+    job: Job, settings: TrainSettings, batch: tuple[list[Tensor], Tensor, AbstractContextManager[object]]
+) -> Tensor:
+    inputs, targets, context = batch
+    with context:
+        logits = job.network(*inputs)
+    loss = job.objective.loss(logits.float(), targets, settings.smoothing, job.weights)
+    (loss / settings.accumulate).backward()
+    return loss.detach()
+
+
+def _step(network: nn.Module, settings: TrainSettings, state: State) -> None:
+    if settings.clip > 0:
+        nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
+    state.optimizer.step()
+    state.optimizer.zero_grad()
+    if state.averaged is not None:
+        state.averaged.update_parameters(network)
+
+
+def _tell(run: _Epoch, losses: list[Tensor], step: int, settings: TrainSettings) -> None:
+    recent = float(torch.stack(losses[-10:]).mean())
+    if not math.isfinite(recent):
+        rule = f"The loss of epoch {run.number + 1}, batch {len(losses)} is not a number"
+        raise UserError(
+            "Training diverged", rule=rule, received=f"lr = {settings.lr}", remedy="Lower train.lr or set train.clip"
+        )
+    last = run.state.history[-1]["metric"] if run.state.history else math.nan
+    done = 10 if len(losses) % 10 == 0 else len(losses) % 10
+    note = f"epoch {run.number + 1}/{run.total}  loss {recent:.3f}  validation {last:.4f}  lr {_rate(run.state.optimizer):.1e}"
+    run.bar.step(done, note)
+
+
+def _start(job: Job, settings: TrainSettings, device: torch.device) -> State:
+    optimizer = optimizers.OPTIMIZERS[settings.optimizer](job.network, settings.lr, settings.weight_decay)
+    averaged = None
+    if settings.ema > 0:
+        averaged = AveragedModel(job.network, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True)
+    state = State(optimizer, averaged)
+    if job.checkpoint.exists():
+        _resume(job, state, torch.load(job.checkpoint, map_location=device, weights_only=True))
+    return state
+
+
+def _resume(job: Job, state: State, kept: dict[str, Any]) -> None:
+    job.network.load_state_dict(kept["network"])
+    state.optimizer.load_state_dict(kept["optimizer"])
+    state.history, state.best = kept["history"], kept["best"]
+    if state.averaged is not None:
+        state.averaged.load_state_dict(kept["averaged"])
+
+
+def _save(job: Job, state: State) -> None:
+    kept = {
+        "network": job.network.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "averaged": state.averaged.state_dict() if state.averaged is not None else None,
+        "history": state.history,
+        "best": state.best,
+    }
+    aside = job.checkpoint.with_suffix(".aside")
+    job.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(kept, aside)
+    aside.replace(job.checkpoint)
+
+
+def _measured_network(job: Job, state: State) -> nn.Module:
+    """The averaged weights where there are any, since they are what would be shipped."""
+    return state.averaged.module if state.averaged is not None else job.network
+
+
+def _keep_best(state: State, network: nn.Module) -> None:
+    """Keep the weights when the last metric is the best so far; of equals the later one."""
+    if state.history[-1]["metric"] >= max(row["metric"] for row in state.history):
+        state.best = {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+
+def _stale(history: list[dict[str, float]], patience: int | None) -> bool:
+    if patience is None or not history:
+        return False
+    metrics = [row["metric"] for row in history]
+    return len(metrics) - 1 - int(np.argmax(metrics)) >= patience
+
+
+def _set_rate(optimizer: optimizers.Optimizer, settings: TrainSettings, factor: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = settings.lr * factor
+
+
+def _rate(optimizer: optimizers.Optimizer) -> float:
+    return float(optimizer.param_groups[0]["lr"])  # type: ignore[arg-type]
