@@ -94,7 +94,7 @@ def _is_ranking(answer: Any) -> bool:
 def _close(expected: Any, found: Any, tolerance: float) -> bool:
     numbers = isinstance(expected, int | float) and isinstance(found, int | float)
     if numbers and not isinstance(expected, bool) and not isinstance(found, bool):
-        return abs(expected - found) <= tolerance
+        return bool(abs(expected - found) <= tolerance)
     return bool(expected == found)
 
 

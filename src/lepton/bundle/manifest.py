@@ -30,7 +30,7 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """The format number fixes the fields: one that is not known is a fault, not a thing to skip."""
 
 
-class Tensor(_Strict):
+class Tensor(_Strict, frozen=True):
     """A graph's input or output; None in `shape` is an axis that is free."""
 
     name: str
@@ -38,14 +38,14 @@ class Tensor(_Strict):
     shape: tuple[int | None, ...] = ()
 
 
-class Graph(_Strict):
+class Graph(_Strict, frozen=True):
     """One ONNX file. A graph that is not `batchable` answers differently in company, so it runs one by one."""
 
     file: str
     batchable: bool = True
 
 
-class Transform(_Strict):
+class Transform(_Strict, frozen=True):
     """The transform that encodes raw inputs: its name, fitted settings, and the files it needs from the folder."""
 
     name: str
@@ -53,7 +53,7 @@ class Transform(_Strict):
     files: tuple[str, ...] = ()
 
 
-class Manifest(_Strict):
+class Manifest(_Strict, frozen=True):
     """All that an app says of itself.
 
     `decode` is `{"name": ..., settings}`; `inputs` and `outputs` are those of the first graph; `contract` tells what

@@ -1,6 +1,6 @@
-"""The audit: every check that needs nothing but the records, run on what was read."""
+"""The audit: every check whose needs are met, run on what was read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,18 +11,19 @@ from lepton.core.types import Reading, Record
 _GRAVEST_FIRST = ("error", "warning", "info")
 
 
-def findings(records: Sequence[Record]) -> list[Finding]:
-    """What the checks find, the gravest first."""
-    checks = (plugins.load("checks", name) for name in plugins.names("checks"))
-    found = [finding for check in checks if not check.NEEDS for finding in check.find(records)]
+def findings(records: Sequence[Record], given: Mapping[str, Any]) -> list[Finding]:
+    """What the checks find, the gravest first. `given` has what checks may need by name, such as "digests"."""
+    checks = [plugins.load("checks", name) for name in plugins.names("checks")]
+    able = [check for check in checks if set(check.NEEDS) <= set(given)]
+    found = [item for check in able for item in check.find(records, **{name: given[name] for name in check.NEEDS})]
     return sorted(found, key=lambda finding: _GRAVEST_FIRST.index(finding.severity))
 
 
-def audit(reading: Reading) -> dict[str, Any]:
+def audit(reading: Reading, given: Mapping[str, Any]) -> dict[str, Any]:
     """The audit as JSON: the number of records, notes, records set aside, and the findings."""
     return {
         "records": len(reading.records),
         "notes": list(reading.notes),
         "bad": [asdict(item) for item in reading.bad],
-        "findings": [asdict(finding) for finding in findings(reading.records)],
+        "findings": [asdict(finding) for finding in findings(reading.records, given)],
     }

@@ -15,8 +15,10 @@ from lepton.checks import _content
 from lepton.core.types import Raw, Record
 
 SIDE = 16
-FARTHEST = 2.0
-"""The largest mean difference of two thumbnails, in grey levels of 255, that counts as near."""
+FARTHEST = 1.5
+"""The largest mean difference of two near thumbnails, in grey levels of 255 ..."""
+CONTRAST = 0.04
+"""... and as a share of their standard deviation, or two pale drawings of different things would be near."""
 
 _WINDOW = 4
 _TURNS = 4
@@ -92,13 +94,14 @@ def _read_small(record: Record) -> np.ndarray | None:
 def _close(images: np.ndarray) -> list[tuple[int, int]]:
     """Pairs of near thumbnails (N, S)."""
     bits = _hashes(images)
+    limits = np.minimum(FARTHEST, CONTRAST * images.std(axis=1))
     found: set[tuple[int, int]] = set()
     for turn in range(_TURNS):
         turned = np.packbits(np.roll(bits, turn * bits.shape[1] // _TURNS, axis=1), axis=1)
         order = np.lexsort(turned.T[::-1])
         for step in range(1, min(_WINDOW, len(order) - 1) + 1):
             one, two = order[:-step], order[step:]
-            near = np.abs(images[one] - images[two]).mean(axis=1) <= FARTHEST
+            near = np.abs(images[one] - images[two]).mean(axis=1) <= np.minimum(limits[one], limits[two])
             found.update(zip(one[near].tolist(), two[near].tolist(), strict=True))
     return sorted((min(pair), max(pair)) for pair in found)
 

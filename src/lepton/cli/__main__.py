@@ -5,6 +5,7 @@
 
 import argparse
 import ast
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,9 @@ _INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that `argv` names and give its exit code."""
     given = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # File names need not be text; the escape that stands for an odd byte is one that JSON knows too.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = _dispatch(given)
         sys.stdout.flush()
@@ -53,6 +57,9 @@ def _dispatch(given: list[str]) -> int:
 def _load(name: str) -> ModuleType:
     if name.startswith("-"):
         raise UserError("A command comes first", received=name, remedy="lepton --help lists the commands")
+    known = plugins.names("cli")
+    if name not in known:
+        raise plugins.unknown("command", name, known)
     return plugins.load("cli", name)
 
 

@@ -1,6 +1,7 @@
 """What commands share in printing: JSON to standard output, progress to standard error."""
 
 import json
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -14,12 +15,12 @@ _EVERY = 5.0
 
 def print_json(value: Any) -> None:
     """Print one indented JSON document."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+    print(_json(value, indent=2))
 
 
 def print_line(value: Any) -> None:
     """Print JSON on one line."""
-    print(json.dumps(value, ensure_ascii=False, default=_plain))
+    print(_json(value))
 
 
 def note(text: str) -> None:
@@ -106,6 +107,20 @@ class _LineBar:
             left = (self._total - self._done) / rate if rate else 0.0
             text = f"{self._what}: {self._done:,}/{self._total:,} ({rate:,.4g}/s, {left:.0f} s left) {note}"
             print(text.rstrip(), file=sys.stderr, flush=True)
+
+
+def _json(value: Any, *, indent: int | None = None) -> str:
+    ascii_only = not (sys.stdout.encoding or "").lower().startswith("utf")
+    return json.dumps(_finite(value), indent=indent, ensure_ascii=ascii_only, default=_plain)
+
+
+def _finite(value: Any) -> Any:
+    """What JSON can say: numbers that are not finite become null."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: Any) -> Any:

@@ -2,9 +2,12 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lepton.cli._output import print_json
+
+if TYPE_CHECKING:
+    from lepton.core.types import Reading
 
 HELP = "the data report: formats, labels, duplicates, leaks, imbalance"
 
@@ -24,13 +27,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Read, check and print; exit code 0 whatever was found."""
     from lepton.checks import _audit
+    from lepton.checks._content import digests
     from lepton.core import files, plugins
     from lepton.formats import _read
 
     modality = plugins.load("tasks", args.task).MODALITY if args.task else None
     options = {name: getattr(args, name) for name in ("format", "pattern", "text", "label")}
     reading = _read.read(args.data, base=Path.cwd(), modality=modality, **options)
-    found = _audit.audit(reading)
+    found = _audit.audit(reading, {"digests": digests(reading.records), **_decoder(reading, modality)})
     if args.out:
         files.write_json(Path(args.out) / "audit.json", found)
     if args.json:
@@ -38,6 +42,17 @@ def main(args: argparse.Namespace) -> int:
     else:
         _print(found)
     return 0
+
+
+def _decoder(reading: "Reading", modality: str | None) -> dict[str, Any]:
+    """What tells whether media can be decoded; texts were decoded as they were read."""
+    from lepton.core import plugins
+
+    if all(isinstance(record.raw, str) for record in reading.records):
+        return {}
+    loaded = [plugins.load("transforms", name) for name in plugins.names("transforms")]
+    fitting = [module for module in loaded if hasattr(module, "decode") and modality in (None, module.MODALITY)]
+    return {"encoder": fitting[0].decode} if len(fitting) == 1 else {}
 
 
 def _print(found: dict[str, Any]) -> None:

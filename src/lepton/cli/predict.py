@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lepton.cli._arguments import count
 from lepton.cli._output import print_line
 from lepton.core.errors import BadInput, UserError
 
@@ -25,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "inputs", metavar="INPUT", nargs="+", help="files for images and sound, texts for text; @FILE or - reads one"
     )
     parser.add_argument("--full", action="store_true", help="the full answer, with every label's score")
-    parser.add_argument("--threads", type=int, default=1, help="threads of a graph (default 1)")
+    parser.add_argument("--threads", type=count, default=1, help="threads of a graph (default 1)")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -54,7 +55,8 @@ def _answer(app: "App", chunk: Sequence[tuple[str, "Raw | Path"]], *, full: bool
 def _input(given: str, modality: str) -> tuple[str, "Raw | Path"]:
     """What an argument names: text itself for text, a file for media; `-` is standard input, `@` a file."""
     if given == "-":
-        return given, sys.stdin.buffer.read()
+        data = sys.stdin.buffer.read()
+        return given, data.rstrip(b"\r\n") if modality == "text" else data
     if given.startswith("@"):
         return given[1:], Path(given[1:])
     return given, given if modality == "text" else Path(given)

@@ -2,6 +2,7 @@
 
 import argparse
 
+from lepton.cli._arguments import amount, count
 from lepton.cli._output import note
 
 HELP = "serve one or several apps over HTTP"
@@ -12,9 +13,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("apps", metavar="APP", nargs="+", help="an app's folder or a run's, or NAME=FOLDER")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
     parser.add_argument("--port", type=int, default=8000, help="port, 0 for a free one (default 8000)")
-    parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
-    parser.add_argument("--threads", type=int, default=1, help="threads of a graph (default 1)")
-    parser.add_argument("--max-body-mb", type=float, default=16.0, help="largest body in MiB (default 16)")
+    parser.add_argument("--workers", type=count, default=1, help="processes (default 1)")
+    parser.add_argument("--threads", type=count, default=1, help="threads of a graph (default 1)")
+    parser.add_argument("--max-body-mb", type=amount, default=16.0, help="largest body in MiB (default 16)")
 
 
 def main(args: argparse.Namespace) -> int:

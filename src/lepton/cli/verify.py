@@ -1,4 +1,4 @@
-"""`lepton verify`: is the app what was packaged, and does it keep its contract on this machine?"""
+"""`lepton verify`: whether the app is what was packaged, and keeps its contract on this machine."""
 
 import argparse
 from pathlib import Path

@@ -173,7 +173,8 @@ def _names(root: Path, seen: set[str], parts: Parts = ()) -> Iterator[Parts]:
     for entry in _entries(root):
         if entry.name.startswith(".") or entry.name in ("__MACOSX", "Thumbs.db", "desktop.ini"):
             continue
-        if entry.is_dir():
+        # Not entry.is_dir(): a link that leads to itself makes it raise.
+        if os.path.isdir(entry.path):
             yield from _names(Path(entry.path), seen, (*parts, entry.name))
         else:
             yield (*parts, entry.name)

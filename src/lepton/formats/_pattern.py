@@ -20,10 +20,11 @@ class Pattern:
     def match(self, path: str) -> Mapping[str, str] | None:
         """The fields in the end of `path` (parts separated by `/`), or None where it does not fit.
 
-        The name may stand in the pattern with its suffix or without.
+        A pattern whose last part has no dot speaks of the name without its suffix.
         """
         tail = "/".join(path.split("/")[-self.parts :])
-        found = self.regex.fullmatch(tail) or self.regex.fullmatch(_without_suffix(tail))
+        dotted = "." in self.text.rpartition("/")[2]
+        found = self.regex.fullmatch(tail if dotted else _without_suffix(tail))
         return found.groupdict() if found else None
 
 
@@ -53,7 +54,7 @@ def _pieces(text: str) -> list[tuple[str, str | None]]:
             continue
         if not name.isidentifier() or format_ or conversion:
             raise _wrong(text, f"A field is a plain word in braces, and {{{name}}} is not")
-        if at and not literal:
+        if at and not literal and parsed[at - 1][1] is not None:
             raise _wrong(text, f"Something must stand between {{{parsed[at - 1][1]}}} and {{{name}}}")
     return [(literal, name) for literal, name, _, _ in parsed]
 

@@ -10,7 +10,7 @@ from lepton.core import plugins, settings
 from lepton.core.errors import UserError
 from lepton.core.types import BadRecord, Reading, Record
 from lepton.formats._joined import joined
-from lepton.formats._names import SPLITS
+from lepton.formats._names import SPLITS, visible
 
 ROOM = "formats"
 
@@ -57,7 +57,7 @@ class _Finder:
             raise UserError(
                 "[data.source] is wrong", rule="It must be a path or a built-in name", received=repr(source)
             )
-        path = self.base / Path(source).expanduser()
+        path = self._path(source)
         name, module = self._named(path) if self.name else self._sniffed(path)
         known = settings.parameters(module.read)
         for option in self.options:
@@ -65,6 +65,18 @@ class _Finder:
                 raise _not_understood(name, option, list(known))
         reading: Reading = module.read(path, **self.options)
         return reading
+
+    def _path(self, source: str) -> Path:
+        try:
+            path = self.base / Path(source).expanduser()
+            path.stat()
+        except FileNotFoundError:
+            return path
+        except (OSError, RuntimeError) as error:
+            raise UserError(
+                f"There is no {source[:200]}", rule=getattr(error, "strerror", None) or str(error)
+            ) from error
+        return path
 
     def _named(self, path: Path) -> tuple[str, ModuleType]:
         module = plugins.load(ROOM, str(self.name))
@@ -108,7 +120,7 @@ def _exists(path: Path) -> bool:
 
 
 def _empty(path: Path) -> bool:
-    return path.stat().st_size == 0 if path.is_file() else not any(path.iterdir())
+    return path.stat().st_size == 0 if path.is_file() else path.is_dir() and not visible(path)
 
 
 def _missing(path: Path) -> UserError:
@@ -121,7 +133,7 @@ def _missing(path: Path) -> UserError:
 
 
 def _beside(path: Path) -> list[str]:
-    return [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
+    return [item.name for item in visible(path.parent)]
 
 
 def _not_understood(name: str, option: str, known: Sequence[str]) -> UserError:

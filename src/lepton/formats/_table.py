@@ -67,7 +67,7 @@ def text_of(cell: Any) -> str | None:
         return str(int(cell)) if cell.is_integer() else None if cell != cell else str(cell)
     if isinstance(cell, str):
         return cell if cell.strip() else None
-    return str(cell) if isinstance(cell, int) else None
+    return None if cell is None or isinstance(cell, dict | list | tuple | bytes) else str(cell)
 
 
 def _csv_table(path: Path, wanted: Sequence[str]) -> Table:

@@ -111,7 +111,9 @@ def _marked(data: bytes, encoding: str) -> tuple[str, list[str]]:
 def _utf16_without_mark(data: bytes) -> str:
     """UTF-16 of mostly Latin text has a zero in every second byte, and other text files have none."""
     sample = data[:HEAD]
-    half = max(len(sample) // 2, 1)
+    half = len(sample) // 2
+    if half < 4:
+        return ""
     if sample[1::2].count(0) > 0.6 * half and sample[::2].count(0) < 0.1 * half:
         return "utf-16-le"
     if sample[::2].count(0) > 0.6 * half and sample[1::2].count(0) < 0.1 * half:

@@ -51,8 +51,12 @@ def _parts(folder: Path) -> tuple[dict[str | None, Path], list[str]]:
     if "train" not in groups or None in groups:
         raise _names.unclear(folder, files)
     order = [split for split in _names.SPLITS if split in groups]
-    chosen: dict[str | None, Path] = {split: min(groups[split], key=_untidiness) for split in order}
+    chosen: dict[str | None, Path] = {split: _tidiest(groups[split]) for split in order}
     return chosen, [note for split in order for note in _passed_over(str(split), groups[split], chosen[split])]
+
+
+def _tidiest(files: Sequence[Path]) -> Path:
+    return files[0] if len(files) == 1 else min(files, key=_untidiness)
 
 
 def _untidiness(path: Path) -> tuple[int, str]:

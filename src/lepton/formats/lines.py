@@ -50,7 +50,8 @@ def _labelled(lines: Sequence[str]) -> bool:
     pairs = [pair for pair in _pairs(lines) if pair]
     labels = {label for label, _ in pairs}
     single = len(labels) == 1 and not re.fullmatch(r"\d+|__label__.*", next(iter(labels)))
-    return bool(lines) and len(pairs) >= 0.9 * len(lines) and 0 < len(labels) <= max(2, len(pairs) // 3) and not single
+    again = 0 < len(labels) < len(pairs) and len(labels) <= max(2, len(pairs) // 3)
+    return again and len(pairs) >= 0.9 * len(lines) and not single
 
 
 def _parts(folder: Path) -> dict[str | None, list[Path]]:

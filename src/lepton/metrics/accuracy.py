@@ -13,7 +13,7 @@ PROPORTION = True
 
 def table(truth: Sequence[Label], answers: Sequence[Answer], classes: Sequence[str]) -> np.ndarray:
     """1 where a record is right, 0 where it is wrong: float64 (N, 1)."""
-    return (true(truth, classes) == chosen(answers, classes)).astype(np.float64)[:, None]
+    return np.asarray(true(truth, classes) == chosen(answers, classes), np.float64)[:, None]
 
 
 def score(table: np.ndarray) -> float:

@@ -31,4 +31,4 @@ def score(table: np.ndarray) -> float:
 
 def bin_of(given: np.ndarray) -> np.ndarray:
     """The bin, 0 to 14, of each score in [0, 1]; a bin holds its upper end and not its lower one."""
-    return np.clip(np.ceil(given * BINS).astype(np.int64) - 1, 0, BINS - 1)
+    return np.asarray(np.clip(np.ceil(given * BINS) - 1, 0, BINS - 1), np.int64)

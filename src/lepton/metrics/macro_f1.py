@@ -1,4 +1,4 @@
-"""Macro F1: the mean over classes of the harmonic mean of precision and recall; rare classes count as much as others."""
+"""Macro F1: the mean over classes of the harmonic mean of precision and recall, whatever their size."""
 
 from collections.abc import Sequence
 

@@ -13,6 +13,6 @@ def filled(presets: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]
 
 
 def scaled(width: int, fraction: float, multiple: int = 1) -> int:
-    """`width` times `fraction`, rounded to a multiple of `multiple`; not under 8 (nor under `multiple`) nor over `width`."""
+    """`width` times `fraction`, rounded to a multiple of `multiple`: from 8 (or `multiple`) up to `width`."""
     rounded = multiple * round(width * fraction / multiple)
     return min(width, max(rounded, _NARROWEST, multiple))

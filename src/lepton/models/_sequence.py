@@ -22,10 +22,3 @@ def peak(states: Tensor, mask: Tensor) -> Tensor:
     """Largest value over the tokens that `mask` (B, T) keeps, (B, D)."""
     lowest = torch.finfo(states.dtype).min
     return states.masked_fill(mask.unsqueeze(-1) == 0, lowest).amax(1)
-
-
-def thinned(mask: Tensor, share: float) -> Tensor:
-    """`mask` (B, T) with a random `share` of its tokens hidden (word dropout; Iyyer et al., 2015); 0 gives it back."""
-    if share <= 0:
-        return mask
-    return mask * (torch.rand(mask.shape, device=mask.device) >= share).to(mask.dtype)

@@ -2,7 +2,7 @@
 
 Joulin et al., "Bag of Tricks for Efficient Text Classification", 2017. Without hidden features (`width` 0) it is a
 linear model over TF-IDF features, a strong opponent on small data; with them, features that the classes share.
-Both can run side by side and add up ("wide and deep", Cheng et al., 2016). Whole n-grams are dropped in training.
+Both can run side by side and add up ("wide and deep", Cheng et al., 2016).
 Shapes: B batch, N n-grams, D width, C classes.
 """
 
@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from lepton.core.settings import Range
 from lepton.models._objectives import CLASSES
@@ -23,9 +22,9 @@ TRANSFORMS = {"text": "ngrams"}
 OBJECTIVES = {"text-classification": CLASSES}
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "linear": {"width": 0, "hidden": 0, "drop": 0.3, "dropout": 0.0, "direct": True},
-        "small": {"width": 64, "hidden": 0, "drop": 0.3, "dropout": 0.2, "direct": True},
-        "large": {"width": 256, "hidden": 256, "drop": 0.3, "dropout": 0.3, "direct": True},
+        "linear": {"width": 0, "hidden": 0, "dropout": 0.0, "direct": True},
+        "small": {"width": 64, "hidden": 0, "dropout": 0.2, "direct": True},
+        "large": {"width": 256, "hidden": 256, "dropout": 0.3, "direct": True},
     }
 )
 
@@ -36,17 +35,16 @@ def build(
     preset: Literal["linear", "small", "large"] = "small",
     width: Annotated[int, Range(0, 4096)] | None = None,
     hidden: Annotated[int, Range(0, 4096)] | None = None,
-    drop: Annotated[float, Range(0, 0.9)] | None = None,
     dropout: Annotated[float, Range(0, 0.9)] | None = None,
     direct: bool | None = None,
 ) -> nn.Module:
     """Make a bag whose `forward` takes ngrams (B, N) and weights (B, N) and gives logits (B, C).
 
     `width` is the size of an n-gram's vector (0: none), `hidden` that of a layer after the sum (0: none). `direct`
-    adds a weight for each n-gram and class. `drop` is the share of n-grams dropped in training, `dropout` that of
-    the summed features. A setting of None is the preset's.
+    adds a weight for each n-gram and class. `dropout` is the share of the summed features dropped in training. A
+    setting of None is the preset's.
     """
-    given = {"preset": preset, "width": width, "hidden": hidden, "drop": drop, "dropout": dropout, "direct": direct}
+    given = {"preset": preset, "width": width, "hidden": hidden, "dropout": dropout, "direct": direct}
     return _Bag(shape, **filled(PRESETS, given, preset))
 
 
@@ -58,21 +56,19 @@ def smaller(settings: Mapping[str, Any], fraction: float) -> dict[str, Any]:
 
 
 class _Bag(nn.Module):
-    def __init__(self, shape: Shape, *, width: int, hidden: int, drop: float, dropout: float, direct: bool) -> None:
+    def __init__(self, shape: Shape, *, width: int, hidden: int, dropout: float, direct: bool) -> None:
         super().__init__()
-        self.drop = drop
         self.bias = nn.Parameter(torch.zeros(shape.outputs))
         self.direct = _table(shape.vocabulary, shape.outputs, 0.0) if direct or not width else None
         self.shared = _table(shape.vocabulary, width, 0.1) if width else None
-        self.head = _head(width, hidden, shape.outputs, dropout) if width else None
+        self.head = _head((width, hidden, shape.outputs), dropout) if width else None
 
     def forward(self, ngrams: Tensor, weights: Tensor) -> Tensor:
-        kept = functional.dropout(weights, self.drop, self.training)
         logits = self.bias.expand(len(ngrams), -1)
         if self.direct is not None:
-            logits = logits + _total(self.direct(ngrams), kept)
+            logits = logits + _total(self.direct(ngrams), weights)
         if self.shared is not None and self.head is not None:
-            logits = logits + self.head(_total(self.shared(ngrams), kept))
+            logits = logits + self.head(_total(self.shared(ngrams), weights))
         return logits
 
 
@@ -87,7 +83,8 @@ def _table(count: int, width: int, spread: float) -> nn.Embedding:
     return table
 
 
-def _head(width: int, hidden: int, outputs: int, dropout: float) -> nn.Sequential:
+def _head(widths: tuple[int, int, int], dropout: float) -> nn.Sequential:
+    width, hidden, outputs = widths
     layers: list[nn.Module] = [nn.Dropout(dropout)]
     if hidden:
         layers += [nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout)]

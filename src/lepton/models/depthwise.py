@@ -13,7 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from lepton.core.settings import Range
+from lepton.models._audio import bands_of, check
+from lepton.models._convolution import ACTIVATIONS, Activation
 from lepton.models._objectives import CLASSES
+from lepton.models._presets import filled, scaled
 from lepton.models._shape import Shape
 
 TRANSFORMS = {"audio": "logmel"}
@@ -26,9 +29,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 
-_ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU}
 _HALVINGS = 2
-_NARROWEST = 8
 
 
 def build(
@@ -39,22 +40,26 @@ def build(
     stem_kernel: Annotated[int, Range(1, 15)] | None = None,
     kernel: Annotated[int, Range(1, 15)] | None = None,
     dropout: Annotated[float, Range(0, 0.9)] | None = None,
-    activation: Literal["relu", "silu", "gelu"] = "relu",
+    activation: Activation = "relu",
 ) -> nn.Module:
     """Make a DS-CNN whose `forward` takes features (B, T, M) and gives logits (B, C).
 
     `widths` are the channels of the stem and of each block after it; a setting of None is the preset's. The stem
     halves both axes, and so do the first two blocks that widen. `stem_kernel` and `kernel` are in frames and bands.
+    Raises UserError for data that are not features, an even kernel and empty widths.
     """
     given = {"widths": widths, "stem_kernel": stem_kernel, "kernel": kernel, "dropout": dropout}
-    net = _DepthwiseNet(shape.outputs, act=_ACTIVATIONS[activation], **_filled(preset, given))
+    full = filled(PRESETS, {"preset": preset, **given}, "small")
+    bands_of(shape)
+    check(full)
+    net = _DepthwiseNet(shape.outputs, act=ACTIVATIONS[activation], **full)
     return net.to(memory_format=torch.channels_last)  # half the time of a step on a processor
 
 
 def smaller(settings: Mapping[str, Any], fraction: float) -> dict[str, Any]:
-    """The settings with every width multiplied by `fraction` (0 to 1), at least 8 channels each."""
-    widths = _filled(settings.get("preset", "small"), settings)["widths"]
-    return {**settings, "widths": [max(min(_NARROWEST, width), round(width * fraction)) for width in widths]}
+    """Give the settings with every width multiplied by `fraction` (0 to 1), at least 8 channels each."""
+    widths = filled(PRESETS, settings, "small")["widths"]
+    return {**settings, "widths": [scaled(width, fraction) for width in widths]}
 
 
 class _DepthwiseNet(nn.Module):
@@ -68,6 +73,7 @@ class _DepthwiseNet(nn.Module):
         self.head = nn.Linear(2 * widths[-1], outputs)
 
     def forward(self, features: Tensor) -> Tensor:
+        """Give logits (B, C) of scaled features (B, T, M)."""
         maps = self.blocks(self.stem(features.unsqueeze(1)))
         pooled = torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1)
         return self.head(self.dropout(pooled))
@@ -81,6 +87,7 @@ class _Block(nn.Module):
         self.keeps = before == after and stride == 1
 
     def forward(self, maps: Tensor) -> Tensor:
+        """Filter each channel over time and bands, then mix the channels."""
         made = self.pointwise(self.depthwise(maps))
         return maps + made if self.keeps else made
 
@@ -101,7 +108,3 @@ def _convolution(
 ) -> nn.Sequential:
     layer = nn.Conv2d(before, after, kernel, stride=stride, padding=kernel // 2, groups=groups, bias=False)
     return nn.Sequential(layer, nn.BatchNorm2d(after), act())
-
-
-def _filled(preset: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value if given.get(key) is None else given[key] for key, value in PRESETS[preset].items()}

@@ -24,9 +24,9 @@ TRANSFORMS = {"text": "tokens"}
 OBJECTIVES = {"text-classification": CLASSES, "token-classification": TAGS}
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "tiny": {"width": 64, "heads": 2, "layers": 2, "expand": 4, "dropout": 0.1, "drop": 0.1},
-        "mini": {"width": 128, "heads": 4, "layers": 2, "expand": 4, "dropout": 0.2, "drop": 0.1},
-        "small": {"width": 256, "heads": 4, "layers": 4, "expand": 4, "dropout": 0.2, "drop": 0.1},
+        "tiny": {"width": 64, "heads": 2, "layers": 2, "expand": 4, "dropout": 0.1},
+        "mini": {"width": 128, "heads": 4, "layers": 2, "expand": 4, "dropout": 0.2},
+        "small": {"width": 256, "heads": 4, "layers": 4, "expand": 4, "dropout": 0.2},
     }
 )
 _ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU}
@@ -44,15 +44,14 @@ def build(
     layers: Annotated[int, Range(1, 48)] | None = None,
     expand: Annotated[int, Range(1, 16)] | None = None,
     dropout: Annotated[float, Range(0, 0.9)] | None = None,
-    drop: Annotated[float, Range(0, 0.9)] | None = None,
 ) -> nn.Module:
     """Make an encoder over input_ids (B, T) and attention_mask (B, T), T at most `longest`.
 
     It gives logits (B, C) from the mean of the states, or (B, T, C) for token-classification. `expand` is how many
-    times wider the feed-forward layers are than `width`, which `heads` must divide. `drop` is the share of tokens
-    hidden in training, `dropout` that of features. A setting of None is the preset's. Raises UserError.
+    times wider the feed-forward layers are than `width`, which `heads` must divide. `dropout` is the share of features
+    dropped in training. A setting of None is the preset's. Raises UserError.
     """
-    given = {"width": width, "heads": heads, "layers": layers, "expand": expand, "dropout": dropout, "drop": drop}
+    given = {"width": width, "heads": heads, "layers": layers, "expand": expand, "dropout": dropout}
     full = filled(PRESETS, {**given, "preset": preset}, preset)
     _divides(full["width"], full["heads"])
     act = _ACTIVATIONS[activation]
@@ -85,11 +84,9 @@ class _Encoder(nn.Module):
         layers: int,
         expand: int,
         dropout: float,
-        drop: float,
     ) -> None:
         super().__init__()
         self.tags = shape.task == "token-classification"
-        self.drop = drop
         self.embed = nn.Embedding(shape.vocabulary, width)
         self.place = nn.Embedding(longest, width)
         self.first = nn.LayerNorm(width)
@@ -102,9 +99,8 @@ class _Encoder(nn.Module):
         self.apply(_initialise)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        kept = _sequence.thinned(attention_mask, self.drop if self.training else 0.0)
         places = torch.arange(input_ids.shape[1], device=input_ids.device)
-        rows = _sequence.hide(self.embed(input_ids), kept) + self.place(places)
+        rows = _sequence.hide(self.embed(input_ids), attention_mask) + self.place(places)
         states = self.dropout(self.first(rows))
         for block in self.blocks:
             states = block(states, attention_mask)

@@ -21,9 +21,9 @@ TRANSFORMS = {"text": "tokens"}
 OBJECTIVES = {"text-classification": CLASSES, "token-classification": TAGS}
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "tiny": {"width": 64, "hidden": 48, "layers": 1, "dropout": 0.3, "drop": 0.1},
-        "small": {"width": 128, "hidden": 128, "layers": 1, "dropout": 0.5, "drop": 0.1},
-        "large": {"width": 256, "hidden": 256, "layers": 2, "dropout": 0.5, "drop": 0.1},
+        "tiny": {"width": 64, "hidden": 48, "layers": 1, "dropout": 0.3},
+        "small": {"width": 128, "hidden": 128, "layers": 1, "dropout": 0.5},
+        "large": {"width": 256, "hidden": 256, "layers": 2, "dropout": 0.5},
     }
 )
 _CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
@@ -40,15 +40,14 @@ def build(
     hidden: Annotated[int, Range(1, 4096)] | None = None,
     layers: Annotated[int, Range(1, 8)] | None = None,
     dropout: Annotated[float, Range(0, 0.9)] | None = None,
-    drop: Annotated[float, Range(0, 0.9)] | None = None,
 ) -> nn.Module:
     """Make a recurrent network over input_ids (B, T) and attention_mask (B, T).
 
     It gives logits (B, C), or (B, T, C) for token-classification. `width` is the size of a token's vector, `hidden`
-    that of the state in each direction; `pool` is how the states become one vector. `drop` is the share of tokens
-    hidden in training, `dropout` that of features. A setting of None is the preset's.
+    that of the state in each direction; `pool` is how the states become one vector. `dropout` is the share of features
+    dropped in training. A setting of None is the preset's.
     """
-    given = {"width": width, "hidden": hidden, "layers": layers, "dropout": dropout, "drop": drop}
+    given = {"width": width, "hidden": hidden, "layers": layers, "dropout": dropout}
     full = filled(PRESETS, {**given, "preset": preset}, preset)
     body = _Reader(shape.vocabulary, cell=_CELLS[cell], directions=1 + bidirectional, **full)
     if shape.task == "token-classification":
@@ -75,12 +74,10 @@ class _Reader(nn.Module):
         hidden: int,
         layers: int,
         dropout: float,
-        drop: float,
     ) -> None:
         super().__init__()
         self.embed = nn.Embedding(vocabulary, width)
         nn.init.normal_(self.embed.weight, std=0.1)
-        self.drop = drop
         self.dropout = nn.Dropout(dropout)
         self.width = directions * hidden
         widths = [width, *[self.width] * (layers - 1)]
@@ -89,8 +86,7 @@ class _Reader(nn.Module):
         )
 
     def forward(self, input_ids: Tensor, mask: Tensor) -> Tensor:
-        kept = _sequence.thinned(mask, self.drop if self.training else 0.0)
-        states = _sequence.hide(self.embed(input_ids), kept)
+        states = _sequence.hide(self.embed(input_ids), mask)
         turn = _reversal(mask)
         for layer in self.layers:
             states = _read(layer, self.dropout(states), turn)
@@ -130,9 +126,12 @@ def _read(layer: nn.Module, states: Tensor, turn: Tensor) -> Tensor:
 
 
 def _reversal(mask: Tensor) -> Tensor:
-    """(B, T): where each position lies when a text is reversed within its length; padding stays where it is."""
+    """(B, T): where each position lies when a text is reversed within its length; padding stays where it is.
+
+    The length goes to the last token of the mask: those before it may be hidden.
+    """
     place = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
-    length = mask.to(torch.int64).sum(1, keepdim=True)
+    length = (mask.to(torch.int64) * (place + 1)).amax(1, keepdim=True)
     return torch.where(place < length, length - 1 - place, place)
 
 

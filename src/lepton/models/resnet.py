@@ -14,7 +14,6 @@ from lepton.models._convolution import (
     Activation,
     Mean,
     Same,
-    filled,
     image_shape,
     initialise,
     narrowed,

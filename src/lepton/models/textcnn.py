@@ -22,9 +22,9 @@ TRANSFORMS = {"text": "tokens"}
 OBJECTIVES = {"text-classification": CLASSES}
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "tiny": {"width": 64, "filters": 32, "kernels": [2, 3, 4], "dropout": 0.3, "drop": 0.1},
-        "small": {"width": 128, "filters": 100, "kernels": [1, 2, 3, 4], "dropout": 0.5, "drop": 0.1},
-        "large": {"width": 256, "filters": 256, "kernels": [1, 2, 3, 4, 5], "dropout": 0.5, "drop": 0.1},
+        "tiny": {"width": 64, "filters": 32, "kernels": [2, 3, 4], "dropout": 0.3},
+        "small": {"width": 128, "filters": 100, "kernels": [1, 2, 3, 4], "dropout": 0.5},
+        "large": {"width": 256, "filters": 256, "kernels": [1, 2, 3, 4, 5], "dropout": 0.5},
     }
 )
 _ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU}
@@ -38,15 +38,14 @@ def build(
     filters: Annotated[int, Range(1, 4096)] | None = None,
     kernels: Annotated[list[int], Range(1, 15)] | None = None,
     dropout: Annotated[float, Range(0, 0.9)] | None = None,
-    drop: Annotated[float, Range(0, 0.9)] | None = None,
     activation: Literal["relu", "silu", "gelu"] = "relu",
 ) -> nn.Module:
     """Make a TextCNN whose `forward` takes input_ids (B, T) and attention_mask (B, T) and gives logits (B, C).
 
     `width` is the size of a token's vector; `kernels` are the filters' lengths in tokens, with `filters` of each.
-    `drop` is the share of tokens hidden in training, `dropout` that of features. None is the preset's value.
+    `dropout` is the share of features dropped in training. A setting of None is the preset's.
     """
-    given = {"width": width, "filters": filters, "kernels": kernels, "dropout": dropout, "drop": drop}
+    given = {"width": width, "filters": filters, "kernels": kernels, "dropout": dropout}
     full = filled(PRESETS, {**given, "preset": preset}, preset)
     return _TextNet(shape, act=_ACTIVATIONS[activation], **full)
 
@@ -67,20 +66,17 @@ class _TextNet(nn.Module):
         filters: int,
         kernels: list[int],
         dropout: float,
-        drop: float,
     ) -> None:
         super().__init__()
         self.embed = nn.Embedding(shape.vocabulary, width)
         nn.init.normal_(self.embed.weight, std=0.1)
-        self.drop = drop
         self.windows = nn.ModuleList(nn.Conv1d(width, filters, kernel) for kernel in kernels)
         self.act = act()
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(filters * len(kernels), shape.outputs)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        kept = _sequence.thinned(attention_mask, self.drop if self.training else 0.0)
-        rows = _sequence.hide(self.dropout(self.embed(input_ids)), kept).transpose(1, 2)
+        rows = _sequence.hide(self.dropout(self.embed(input_ids)), attention_mask).transpose(1, 2)
         peaks = [self._peak(window, rows, attention_mask) for window in self.windows]
         return self.head(self.dropout(torch.cat(peaks, 1)))
 

@@ -6,7 +6,7 @@ The same code answers in Python, on the command line, in evaluation and in the s
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 
@@ -55,7 +55,7 @@ class App:
 
         A Path is read; media are bytes, never a string. Raises BadInput for what cannot be decoded.
         """
-        return self._encode(_as_raw(raw, self.modality))
+        return self._encode(as_raw(raw, self.modality))
 
     def collate(self, samples: Sequence[Arrays]) -> Arrays:
         """Encoded samples as one batch."""
@@ -70,12 +70,13 @@ class App:
 
         Raises BadInput for the first input that cannot be answered.
         """
-        many = _is_many(raw)
-        found = self.attempt(raw if many else [raw])  # type: ignore[list-item]
+        if isinstance(raw, str | bytes | Path):
+            return self.predict([raw])[0]
+        found = self.attempt(raw)
         for answer in found:
             if isinstance(answer, BadInput):
                 raise answer
-        return found if many else found[0]
+        return found
 
     def attempt(self, raws: Sequence[Raw | Path], *, run: Run | None = None) -> list[Any]:
         """An answer for each raw input, or the BadInput that tells why there is none.
@@ -105,7 +106,7 @@ class App:
 
     def _attempt_encode(self, raw: Raw | Path) -> tuple[Raw, Arrays] | BadInput:
         try:
-            plain = _as_raw(raw, self.modality)
+            plain = as_raw(raw, self.modality)
             return plain, self._encode(plain)
         except BadInput as error:
             return error
@@ -154,12 +155,11 @@ def _check_modality(task: str, transform: str) -> None:
         raise UserError("The manifest's task and transform do not fit", rule=rule, remedy="Package the app again")
 
 
-def _is_many(raw: Raw | Path | Sequence[Raw | Path]) -> TypeGuard[Sequence[Raw | Path]]:
-    return not isinstance(raw, str | bytes | Path)
+def as_raw(raw: Raw | Path, modality: str) -> Raw:
+    """Give bytes for media and a string for text, reading a Path; no string from outside ever opens a file.
 
-
-def _as_raw(raw: Raw | Path, modality: str) -> Raw:
-    """Bytes for media, a string for text; only a Path names a file, so that no string from outside opens one."""
+    Raises BadInput for a file that cannot be read, a string where media are due, and text that is not UTF-8.
+    """
     data = _read(raw) if isinstance(raw, Path) else raw
     if modality == "text":
         return data if isinstance(data, str) else _decode(data)

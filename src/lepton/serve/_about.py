@@ -89,7 +89,7 @@ def _predict(apps: Mapping[str, App]) -> dict[str, Any]:
     inputs = {"oneOf": [text, {"type": "array", "items": text, "minItems": 1}]}
     form = {"type": "object", "required": ["inputs"], "properties": {"inputs": inputs}, "additionalProperties": False}
     binary = {"schema": {"type": "string", "format": "binary"}}
-    raw = {kind: binary for kind in ("image/*", "audio/*", "text/plain", "application/octet-stream")}
+    raw = dict.fromkeys(("image/*", "audio/*", "text/plain", "application/octet-stream"), binary)
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     faults = {str(code): {"description": what, "content": problem} for code, what in _FAULTS.items()}
     return {

@@ -26,10 +26,13 @@ class Problem(Exception):
         self.more = more
 
 
-def from_error(error: UserError, *, status: int = 422, **more: Any) -> Problem:
-    """The problem that a user's mistake is, its four parts as members."""
+def from_error(error: UserError, more: Mapping[str, Any]) -> Problem:
+    """Make the problem (422) that a user's mistake is: its four parts and `more` are members."""
     parts = {"rule": error.rule, "received": error.received, "remedy": error.remedy}
-    return Problem(status, error.message, **{name: text for name, text in parts.items() if text}, **more)
+    problem = Problem(422, error.message)
+    problem.more.update({name: text for name, text in parts.items() if text})
+    problem.more.update(more)
+    return problem
 
 
 async def on_problem(request: Request, error: Exception) -> Response:

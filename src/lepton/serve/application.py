@@ -112,7 +112,7 @@ def _answers(app: App, inputs: Inputs, answers: list[Any]) -> bytes:
     if bad:
         first = next(iter(bad.values()))
         more = {"errors": [{"index": index, "detail": error.message} for index, error in bad.items()]}
-        raise _problems.from_error(first, **(more if inputs.many else {}))
+        raise _problems.from_error(first, more if inputs.many else {})
     found = [app.brief(answer) for answer in answers]
     return encode(found if inputs.many else found[0])
 

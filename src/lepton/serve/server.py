@@ -1,5 +1,6 @@
 """Running the application under uvicorn, in one process or several."""
 
+import inspect
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -70,11 +71,20 @@ def serve(apps: Mapping[str, App], listener: socket.socket, *, folders: Sequence
         config = uvicorn.Config(application(apps, limits=options.limits), **_QUIET)
         uvicorn.Server(config).run([listener])
         return
-    from uvicorn.supervisors import Multiprocess
-
     factory = partial(build, tuple(folders), options)
     config = uvicorn.Config(factory, factory=True, workers=options.workers, **_QUIET)
-    Multiprocess(config, uvicorn.Server(config).run, [listener]).run()
+    _supervise(config, listener)
+
+
+def _supervise(config: Any, listener: socket.socket) -> None:
+    """Run uvicorn's supervisor; the older ones want to be told what each process runs."""
+    import uvicorn
+    from uvicorn.supervisors import Multiprocess
+
+    wanted = inspect.signature(Multiprocess).parameters
+    target = {"target": uvicorn.Server(config).run} if "target" in wanted else {}
+    supervisor: Any = Multiprocess
+    supervisor(config, sockets=[listener], **target).run()
 
 
 def build(folders: Sequence[str], options: Options) -> Any:

@@ -15,6 +15,7 @@ from lepton.core.settings import Plugin, Range
 from lepton.core.types import Arrays
 from lepton.export.onnx import export
 from lepton.runtime import app as apps
+from lepton.runtime.bench import compare_latency
 from lepton.stages import _assemble, _encoded, _model, _trials
 from lepton.stages._records import read_records
 from lepton.stages._stage import Stage
@@ -119,6 +120,19 @@ class _Work:
         reference = self._app(REFERENCE, Candidate(self.stage.folder / f"{REFERENCE}.onnx"))
         return _trials.measure(name, (app, reference), self.bench)
 
+    def torch(self) -> dict[str, float]:
+        """Median ms of a call of the network in eager PyTorch at the contract's batch and threads, and MB of its weights."""
+        latency = self.bench.contract.latency
+        samples = [self.calibration[index % len(self.calibration)] for index in range(latency.batch)]
+        arrays = plugins.load("transforms", self.transform).collate(samples)
+        engine = _model.TorchRun(self.network, self.described["inputs"])
+        before = torch.get_num_threads()
+        torch.set_num_threads(latency.threads)
+        found = compare_latency({"torch": lambda: engine(arrays)}, rounds=20, calls=5)
+        torch.set_num_threads(before)
+        weights = self.stage.parents["train"] / "network.safetensors"
+        return {"model_p50_ms": found.p50("torch"), "size_mb": weights.stat().st_size / 1e6}
+
     def _chain(self, name: str, chain: Sequence[Mapping[str, Any]]) -> Candidate:
         out = self.stage.folder / f"{name}.onnx"
         candidate = Candidate(self.stage.folder / f"{REFERENCE}.onnx")
@@ -168,6 +182,7 @@ def _tell(stage: Stage, work: _Work, found: tuple[list[Trial], Mapping[str, list
         contract=stage.recipe["contract"],
         standing=work.bench.contract.standing,
         drop_limit={"value": limit, "origin": origin},
+        torch=work.torch(),
         machine=machine.fingerprint(),
         validation_records=len(work.bench.truth),
         metric=work.bench.metric.__name__.rsplit(".", 1)[-1],

@@ -1,12 +1,13 @@
 """Evaluate: the packaged graph on the test set, once, beside baselines, with intervals."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from lepton.core import plugins
+from lepton.core import files, plugins
 from lepton.core.types import Record
 from lepton.metrics import _intervals
 from lepton.runtime import app as apps
@@ -49,6 +50,7 @@ def run(stage: Stage) -> None:
     found = _answered(winner, test)
     scores = _scores.scored(stage.task, (test, found), work.described["classes"], seed=stage.seed)
     stage.write("decode.json", decode)
+    _write_answers(stage, test, found)
     stage.fact(
         n=len(test),
         metrics=scores,
@@ -119,6 +121,15 @@ class _Work:
         ]
 
 
+def _write_answers(stage: Stage, test: Sequence[Record], found: Sequence[Any]) -> None:
+    """Keep every test answer, so that two runs can be compared record by record."""
+    rows = (
+        {"id": record.id, "label": record.label, "answer": answer} for record, answer in zip(test, found, strict=True)
+    )
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    files.write_text(stage.folder / "answers.jsonl", lines)
+
+
 def _answered(app: apps.App, records: Sequence[Record]) -> list[Any]:
     return list(app.predict([record.read() for record in records]))
 
@@ -140,8 +151,8 @@ def _slice(stage: Stage, pair: tuple[Sequence[Record], Sequence[Any]], inside: n
     metric = plugins.load("metrics", task.METRICS[0])
     truth = [test[index].label for index in picked]
     table = metric.table(truth, [found[index] for index in picked], stage.read("prepare", "classes.json"))
-    low, high = _intervals.interval(metric, table, seed=stage.seed)
-    return {"n": len(picked), "metric": {"value": float(metric.score(table)), "low": low, "high": high}}
+    value, low, high, _ = _intervals.interval(metric, table, seed=stage.seed)
+    return {"n": len(picked), "metric": {"value": value, "low": low, "high": high}}
 
 
 def _beaten(facts: Mapping[str, Any]) -> str | None:

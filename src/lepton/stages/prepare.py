@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from lepton.checks._audit import findings
-from lepton.checks._content import digest
+from lepton.checks._content import digests
 from lepton.core import machine, plugins
 from lepton.core.errors import UserError
 from lepton.core.settings import Plugin, Range
@@ -56,11 +56,12 @@ def run(stage: Stage) -> None:
     chosen: Settings = stage.settings
     task = plugins.load("tasks", stage.task)
     reading = _readable(read(chosen, stage.base, task.MODALITY), task.MODALITY, chosen)
-    leaks = _leaks(reading.records)
+    known = digests(reading.records)
+    leaks = _leaks(reading.records, known)
     records = _without_leaks(reading.records, leaks, chosen.leaks)
-    records = _splits.carve(records, split=chosen.split or {}, clusters=clusters(records), seed=stage.seed)
+    records = _splits.carve(records, split=chosen.split or {}, clusters=known, seed=stage.seed)
     classes = task.classes([record.label for record in records if record.split == "train"])
-    found = findings(reading.records)
+    found = findings(reading.records, {"digests": known})
     write_records(stage.folder / "records.jsonl", records)
     stage.write("classes.json", classes)
     stage.fact(
@@ -126,19 +127,14 @@ def _reason(record: Record, decode: Callable[[Any], object]) -> str:
     return ""
 
 
-def _leaks(records: Sequence[Record]) -> list[tuple[str, str]]:
+def _leaks(records: Sequence[Record], known: Mapping[str, str]) -> list[tuple[str, str]]:
     """Pairs (training record, record of a given test or validation split) of the same content."""
     held_out: dict[str, str] = {}
-    digests = {record.id: digest(record) for record in records if _given(records)}
     for record in records:
         if record.split in ("test", "validation"):
-            held_out.setdefault(digests[record.id], record.id)
+            held_out.setdefault(known[record.id], record.id)
     train = (record.id for record in records if record.split == "train")
-    return [(name, held_out[digests[name]]) for name in train if digests[name] in held_out]
-
-
-def _given(records: Sequence[Record]) -> bool:
-    return any(record.split in ("test", "validation") for record in records)
+    return [(name, held_out[known[name]]) for name in train if known[name] in held_out]
 
 
 def _without_leaks(records: Sequence[Record], leaks: Sequence[tuple[str, str]], policy: str) -> list[Record]:
@@ -148,11 +144,6 @@ def _without_leaks(records: Sequence[Record], leaks: Sequence[tuple[str, str]], 
         raise UserError(f"{len(leaks)} leaked records", rule=rule, received=names, remedy='Say data.leaks = "drop"')
     dropped = {train for train, _ in leaks} if policy == "drop" else set()
     return [record for record in records if record.id not in dropped]
-
-
-def clusters(records: Sequence[Record]) -> dict[str, str]:
-    """For each record the cluster of equal content it belongs to, so that copies stay on one side of a split."""
-    return {record.id: digest(record) for record in records}
 
 
 def _counts(records: Sequence[Record]) -> dict[str, dict[str, int]]:

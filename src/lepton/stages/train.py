@@ -244,13 +244,15 @@ def _validate(data: Data, encoded: _Encoded, described: Mapping[str, Any]) -> Ca
 
 
 def _augment(data: Data, transform: ModuleType, strength: float) -> loop.Augment | None:
-    """The modality's augmentation at `strength`, on all inputs by name."""
+    """The modality's augmentation at `strength`: of the one array of images and sounds, of texts' arrays by name."""
     if strength == 0:
         return None
     module = importlib.import_module(f"lepton.training._augment_{data.task.MODALITY}")
     names = transform.INPUTS
 
     def change(tensors: list[Tensor], random: torch.Generator) -> list[Tensor]:
+        if len(names) == 1:
+            return [module.augment(tensors[0], random, strength=strength)]
         changed = module.augment(dict(zip(names, tensors, strict=True)), random, strength=strength)
         return [changed[name] for name in names]
 

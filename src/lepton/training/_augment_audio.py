@@ -33,7 +33,7 @@ def augment(features: Tensor, generator: Generator, *, strength: float) -> Tenso
     """
     if strength <= 0:
         return features
-    unit = features.std().clamp_min(1e-6)
+    unit = features.std(correction=0).clamp_min(1e-6)
     draw = _Draw(features, generator, strength)
     moved = _move(features, draw)
     coloured = _colour(moved, draw, unit)
@@ -58,7 +58,7 @@ class _Draw:
         return (2 * self.uniform(*tail) - 1) * size * self.strength
 
     def normal(self) -> Tensor:
-        """Standard normal numbers in the shape of the features."""
+        """Draw standard normal numbers in the shape of the features."""
         made = torch.randn(self.features.shape, generator=self.generator, device=self.generator.device)
         return made.to(self.features)
 
@@ -96,12 +96,11 @@ def _colour(features: Tensor, draw: _Draw, unit: Tensor) -> Tensor:
 
 
 def _noise(features: Tensor, draw: _Draw, unit: Tensor) -> Tensor:
-    """Raise the quiet parts towards a floor, as noise does to a logarithm, and roughen everything a little."""
+    """Raise the quietest parts to a floor, as noise does to a logarithm, and roughen everything a little."""
     low = features.amin((1, 2), keepdim=True)
-    floor = low + unit * (draw.uniform(1, 1) * _FLOOR * draw.strength)
-    width = 0.25 * unit
-    raised = width * torch.logaddexp(features / width, floor / width)
-    return raised + unit * _NOISE * draw.strength * draw.uniform(1, 1) * draw.normal()
+    floor = low + unit * draw.uniform(1, 1) * _FLOOR * draw.strength
+    rough = unit * _NOISE * draw.strength * draw.uniform(1, 1)
+    return torch.maximum(features, floor) + rough * draw.normal()
 
 
 def _mask(features: Tensor, draw: _Draw) -> Tensor:

@@ -100,7 +100,7 @@ def decode(raw: Raw, *, max_seconds: float = MAX_SECONDS) -> tuple[np.ndarray, i
     """
     data = bytes_of(raw, "a sound")
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
+        with soundfile.SoundFile(_Stream(data)) as file:
             _check_header(file, max_seconds)
             samples = file.read(frames=file.frames, dtype="float32", always_2d=True)
             rate = file.samplerate
@@ -114,6 +114,18 @@ def decode(raw: Raw, *, max_seconds: float = MAX_SECONDS) -> tuple[np.ndarray, i
     if not np.isfinite(mono).all():
         raise BadInput("The recording has samples that are no finite numbers", remedy="Save it as 16-bit PCM")
     return mono, rate
+
+
+class _Stream(io.BytesIO):
+    """Bytes in which a place before the start is the start.
+
+    A damaged header makes the decoder seek there, and an error raised under it would be printed, not raised.
+    """
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place as BytesIO does, or to the start."""
+        origin = (0, self.tell(), len(self.getbuffer()))[whence]
+        return super().seek(max(0, origin + offset))
 
 
 def _check_header(file: Any, max_seconds: float) -> None:

@@ -1,0 +1,248 @@
+"""A model of the Hugging Face hub, by local folder or id, under a fresh head: text, images or sound.
+
+Weights must be safetensors; code that comes with a model is never run. Shapes: B batch, T tokens, C classes, H height,
+W width, F frames, M mel bands.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from torch import Tensor, nn
+
+from lepton.core import files
+from lepton.core.errors import UserError
+from lepton.core.settings import Range
+from lepton.models import _sequence
+from lepton.models._objectives import CLASSES, TAGS
+from lepton.models._shape import Shape
+
+TRANSFORMS = {"text": "tokens", "image": "image", "audio": "logmel"}
+OBJECTIVES = {
+    "text-classification": CLASSES,
+    "token-classification": TAGS,
+    "image-classification": CLASSES,
+    "audio-classification": CLASSES,
+}
+PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+TRAIN: Mapping[str, Any] = MappingProxyType(
+    {"lr": 1e-4, "schedule": "cosine", "warmup": 0.1, "epochs": 5, "augment": 0.2}
+)
+
+_CONFIG = "config.json"
+_WANTED = ["*.json", "*.safetensors", "*.txt", "*.model"]
+_WIDTHS = ("hidden_size", "d_model", "dim", "num_features")
+_IMAGE_SIDES = (4, 1024)
+
+
+def build(
+    shape: Shape,
+    *,
+    hub: str,
+    pool: Literal["mean", "first"] = "mean",
+    dropout: Annotated[float, Range(0, 0.9)] = 0.1,
+    pretrained: bool = True,
+) -> nn.Module:
+    """Make the hub's model `hub` (a local folder or an id) with a linear head; it takes the arrays of its transform.
+
+    It gives logits (B, C), or (B, T, C) for token-classification. `pool`: the mean of the states, or the first one
+    (the class token of BERT and ViT). `pretrained` false takes the architecture with fresh weights. Raises UserError
+    when the model is not there, has no safetensors, or needs code of its own.
+    """
+    folder = located(hub)
+    body = _body(folder, pretrained)
+    return _HubNet(body, shape, pool=pool, dropout=dropout)
+
+
+def transform(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The transform that the model of `settings` ("hub" names it) was trained with, and its settings."""
+    folder = located(settings["hub"])
+    config = _config(folder)
+    reads = _reads(folder)
+    if reads == "pixel_values":
+        return "image", {"size": _side(folder, config), "channels": int(getattr(config, "num_channels", 3))}
+    if reads in ("input_features", "input_values"):
+        return "logmel", _mels(folder, config)
+    longest = getattr(config, "max_position_embeddings", 512)
+    return "tokens", {"tokenizer": str(folder), "max_length": min(int(longest), 512)}
+
+
+def smaller(settings: Mapping[str, Any], fraction: float) -> dict[str, Any]:
+    """Raises UserError: weights that were trained elsewhere have one size; another hub model is the way."""
+    raise UserError(
+        "A hub model has no smaller self",
+        rule="Its size comes with its weights",
+        received=settings.get("hub"),
+        remedy="Name a smaller model in model.hub, or distil into a family that is trained from scratch",
+    )
+
+
+def located(hub: str) -> Path:
+    """The folder of a hub model: `hub` itself, or the local copy of that id, fetched when there is none.
+
+    Raises UserError when it is neither, or cannot be fetched.
+    """
+    folder = Path(hub).expanduser()
+    if folder.is_dir():
+        return _complete(folder)
+    if folder.exists() or folder.is_absolute() or hub.startswith(".") or hub.count("/") > 1:
+        raise UserError("[model.hub] is not there", rule="It must be a folder or an id of the hub", received=hub)
+    return _complete(_fetched(hub))
+
+
+def _fetched(hub: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(hub, allow_patterns=_WANTED, local_files_only=True))
+    except HFValidationError as error:
+        raise UserError("[model.hub] is no id of the hub", rule=str(error), received=hub) from error
+    except LocalEntryNotFoundError:
+        pass
+    try:
+        return Path(snapshot_download(hub, allow_patterns=_WANTED))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        remedy = "Check the id and the connection, or give the path of a folder with the model"
+        raise UserError(
+            "The hub model cannot be fetched", rule=str(error).splitlines()[0], received=hub, remedy=remedy
+        ) from error
+
+
+def _complete(folder: Path) -> Path:
+    if not (folder / _CONFIG).is_file():
+        raise UserError(
+            f"{folder} is not a hub model", rule=f"It must hold {_CONFIG}", remedy="Save one with save_pretrained"
+        )
+    return folder
+
+
+def _weighty(folder: Path) -> None:
+    """Refuse a folder without safetensors; other weights are pickles, which run code when they are read."""
+    if any(folder.glob("*.safetensors")):
+        return
+    pickles = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in folder.glob(pattern))
+    raise UserError(
+        f"{folder} has no safetensors weights",
+        rule="Pickled weights run code when they are read" if pickles else "It must hold model.safetensors",
+        received=", ".join(pickles) or None,
+        remedy="Convert them with save_pretrained(..., safe_serialization=True), or set pretrained = false",
+    )
+
+
+def _config(folder: Path) -> Any:
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"{folder / _CONFIG} describes no model that can be used",
+            rule=str(error).splitlines()[0],
+            remedy="Models that bring their own code are not run; take one that transformers has built in",
+        ) from error
+
+
+def _body(folder: Path, pretrained: bool) -> nn.Module:
+    from transformers import AutoModel
+
+    config = _config(folder)
+    if pretrained:
+        _weighty(folder)
+    with _quiet():
+        try:
+            made = (
+                AutoModel.from_pretrained(folder, local_files_only=True, trust_remote_code=False, use_safetensors=True)
+                if pretrained
+                else AutoModel.from_config(config, trust_remote_code=False)
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            raise UserError(f"The model in {folder} cannot be read", rule=str(error).splitlines()[0]) from error
+    return made.get_encoder() if config.is_encoder_decoder else made
+
+
+def _reads(folder: Path) -> str:
+    """The name of the model's main input, as transformers has it."""
+    from transformers import MODEL_MAPPING
+
+    config = _config(folder)
+    if type(config) not in MODEL_MAPPING:
+        raise UserError(f"{folder} holds no model with features", received=config.model_type)
+    return str(MODEL_MAPPING[type(config)].main_input_name)
+
+
+class _HubNet(nn.Module):
+    """The hub's model, its states pooled, and a linear head."""
+
+    def __init__(self, body: nn.Module, shape: Shape, *, pool: str, dropout: float) -> None:
+        super().__init__()
+        self.body = body
+        self.reads = str(body.main_input_name)
+        self.tags = shape.task == "token-classification"
+        self.first = pool == "first"
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(_width(body.config), shape.outputs)
+
+    def forward(self, first: Tensor, mask: Tensor | None = None) -> Tensor:
+        given = {self.reads: first} if mask is None else {self.reads: first, "attention_mask": mask}
+        states = self.body(**given, return_dict=True).last_hidden_state
+        if self.tags:
+            return self.head(self.dropout(states))
+        return self.head(self.dropout(_pooled(states, mask, self.first)))
+
+
+def _pooled(states: Tensor, mask: Tensor | None, first: bool) -> Tensor:
+    """(B, D) of maps (B, D, H, W) or of states (B, T, D)."""
+    if states.ndim == 4:
+        return states.mean((2, 3))
+    if first:
+        return states[:, 0]
+    return states.mean(1) if mask is None else _sequence.mean(states, mask)
+
+
+def _width(config: Any) -> int:
+    sizes = getattr(config, "hidden_sizes", None)
+    if sizes:
+        return int(sizes[-1])
+    return int(next(getattr(config, name) for name in _WIDTHS if hasattr(config, name)))
+
+
+def _side(folder: Path, config: Any) -> int:
+    """The side of the images in pixels: of the preprocessor's file, else of the architecture."""
+    path = folder / "preprocessor_config.json"
+    kept = files.read_json(path) if path.is_file() else {}
+    size = kept.get("crop_size") or kept.get("size") or getattr(config, "image_size", 224)
+    if isinstance(size, Mapping):
+        size = size.get("height") or size.get("shortest_edge") or 224
+    side = size[0] if isinstance(size, list | tuple) else size
+    low, high = _IMAGE_SIDES
+    return max(low, min(high, int(side)))
+
+
+def _mels(folder: Path, config: Any) -> dict[str, Any]:
+    """Bands and length of a model that reads spectra; those that read waves are not served."""
+    bands = getattr(config, "num_mel_bins", None)
+    if bands is None:
+        raise UserError(
+            f"{folder} reads waves, not spectra",
+            rule="Sound reaches models as log-mel features",
+            received=config.model_type,
+            remedy="Take a model over spectra, such as an audio spectrogram transformer",
+        )
+    frames = getattr(config, "max_length", None) or 2 * getattr(config, "max_source_positions", 500)
+    return {"mels": int(bands), "rate": 16_000, "seconds": round(frames * 0.01 + 0.015, 3)}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Loading tells of heads that are left out; that is meant."""
+    logger = logging.getLogger("transformers")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

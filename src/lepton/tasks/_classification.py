@@ -1,0 +1,77 @@
+"""What the classification tasks share: class names in order, and the softmax decode.
+
+Shapes: B batch, C classes.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lepton.core.errors import UserError
+from lepton.core.types import Arrays, Label, Raw
+
+METRICS = ("accuracy", "macro_f1", "calibration_error", "auroc")
+
+Answer = Sequence[Mapping[str, Any]]
+"""Every class as {"label", "score"}, the chosen one first."""
+
+_SHOWN = 5
+_DIGITS = re.compile(r"(\d+)")
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Different names, sorted, with numbers inside them by value: 9 before 10, "track 2" before "track 11"."""
+    return sorted(set(names), key=lambda name: (_parts(name), name))
+
+
+def classes(labels: Iterable[Label]) -> list[str]:
+    """The class names that occur, in order; records without a label do not count. Raises UserError for fewer than 2."""
+    found = in_order(str(label) for label in labels if label is not None)
+    if len(found) < 2:
+        rule, remedy = "Classification needs at least two", "Check data.label, or which column was taken for it"
+        raise UserError("There are too few classes", rule=rule, received=", ".join(found) or "none", remedy=remedy)
+    return found
+
+
+def answer(run: Callable[[Arrays], Arrays], arrays: Arrays, settings: Mapping[str, Any]) -> list[Answer]:
+    """For each sample every class with its probability, the chosen one first and the rest by probability.
+
+    `run` gives "logits" (B, C). `settings["decode"]`: `temperature` (> 0, default 1) divides the logits; `threshold`
+    (two classes only, default None) is an operating point: the second class, the positive one, is chosen when its
+    probability is at least that, the first otherwise. Of equal probabilities the class that stands first wins.
+    """
+    names, decode = settings["classes"], settings.get("decode") or {}
+    chances = softmax(run(arrays)["logits"], temperature=float(decode.get("temperature") or 1.0))
+    threshold = decode.get("threshold")
+    orders = np.argsort(-chances, axis=1, kind="stable")
+    if threshold is not None and len(names) == 2:
+        positive = chances[:, 1] >= threshold
+        orders = np.stack([positive, ~positive], 1).astype(np.int64)
+    rows = zip(orders.tolist(), chances.tolist(), strict=True)
+    return [[{"label": names[index], "score": row[index]} for index in order] for order, row in rows]
+
+
+def brief(answer: Answer) -> Answer:
+    """The first five classes."""
+    return answer[:_SHOWN]
+
+
+def finish(answer: Answer, raw: Raw) -> Answer:
+    """Give the answer as it is: classes need nothing of the raw input."""
+    return answer
+
+
+def softmax(logits: np.ndarray, *, temperature: float = 1.0) -> np.ndarray:
+    """Probabilities along the last axis in double precision; each row's depend on that row alone."""
+    scaled = logits.astype(np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(-1, keepdims=True))
+    return np.asarray(powers / powers.sum(-1, keepdims=True))
+
+
+def _parts(name: str) -> list[tuple[int, str]]:
+    """The name cut into text and numbers; a number counts by its length without leading zeros, then by its digits."""
+    pieces = _DIGITS.split(name)
+    numbers = (piece.lstrip("0") if index % 2 else piece for index, piece in enumerate(pieces))
+    return [(len(piece) if index % 2 else 0, piece) for index, piece in enumerate(numbers)]

@@ -1,0 +1,8 @@
+from lepton.models import textcnn
+
+from text_families import TOKENS, count
+
+
+def test_parameters_are_counted_by_hand():
+    network = textcnn.build(TOKENS, width=10, filters=4, kernels=[2, 3])
+    assert count(network) == 50 * 10 + (10 * 4 * 2 + 4) + (10 * 4 * 3 + 4) + (8 * 3 + 3)

@@ -1,0 +1,68 @@
+"""What the tests of text families share: tiny batches, and the exported graph beside PyTorch."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from lepton.export.onnx import export
+from lepton.models._shape import Shape
+from torch import Tensor, nn
+
+TOKENS = Shape({"input_ids": (0,), "attention_mask": (0,)}, outputs=3, vocabulary=50, task="text-classification")
+TAGGED = Shape({"input_ids": (0,), "attention_mask": (0,)}, outputs=5, vocabulary=50, task="token-classification")
+NGRAMS = Shape({"ngrams": (0,), "weights": (0,)}, outputs=3, vocabulary=50, task="text-classification")
+LENGTHS = (3, 9, 6)
+
+
+def tokens(seed: int = 0) -> dict[str, Tensor]:
+    """Three texts of `LENGTHS` tokens, padded."""
+    ids = np.zeros((len(LENGTHS), max(LENGTHS)), np.int64)
+    mask = np.zeros_like(ids)
+    random = np.random.default_rng(seed)
+    for row, length in enumerate(LENGTHS):
+        ids[row, :length] = random.integers(2, 50, length)
+        mask[row, :length] = 1
+    return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+
+
+def ngrams(seed: int = 0) -> dict[str, Tensor]:
+    """Three texts of `LENGTHS` n-grams, padded."""
+    given = tokens(seed)
+    weights = torch.rand(given["input_ids"].shape, generator=torch.Generator().manual_seed(seed))
+    return {"ngrams": given["input_ids"], "weights": weights * given["attention_mask"]}
+
+
+def moved(network: nn.Module) -> nn.Module:
+    """`network` with weights that are not zero anywhere, so that every part has a say."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
+    return network.eval()
+
+
+def without_gradient(network: nn.Module, batch: dict[str, Tensor]) -> list[str]:
+    """Names of the parameters that no gradient reaches."""
+    network.train()
+    network(*batch.values()).square().sum().backward()
+    return [name for name, each in network.named_parameters() if each.grad is None or not each.grad.abs().sum()]
+
+
+def check_graph(network: nn.Module, batch: dict[str, Tensor], path: Path) -> None:
+    """The exported graph answers as PyTorch does, and a text alone as the same text padded in a batch."""
+    export(network, batch, path, lengths=list(batch))
+    session = onnxruntime.InferenceSession(path)
+    with torch.no_grad():
+        wanted = network(*batch.values()).numpy()
+    together = session.run(None, {name: each.numpy() for name, each in batch.items()})[0]
+    np.testing.assert_allclose(together, wanted, atol=1e-5)
+    for row, length in enumerate(LENGTHS):
+        alone = session.run(None, {name: each[row : row + 1, :length].numpy() for name, each in batch.items()})[0]
+        padded = together[row : row + 1]
+        np.testing.assert_allclose(alone, padded[:, :length] if padded.ndim == 3 else padded, atol=1e-5)
+
+
+def count(network: nn.Module) -> int:
+    """The number of parameters."""
+    return sum(each.numel() for each in network.parameters())

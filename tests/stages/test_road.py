@@ -1,0 +1,102 @@
+"""The whole road on a tiny data set: skipping, killing, refusing, and what lies in the app."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lepton.core.errors import ContractNotKept, UserError
+from lepton.core.ledger import Ledger, facts
+from lepton.runtime import app as apps
+from lepton.stages import _road
+
+
+def sha(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_from_recipe_to_app(project: Path) -> None:
+    done = _road.run(project / "recipe.toml", out=project / "run", sets=["compress.search=none"])
+    told = facts(done.folder)
+    assert told["evaluate"]["facts"]["metrics"]["accuracy"]["value"] >= 0.9
+    assert told["prepare"]["facts"]["classes"] == ["lying", "standing"]
+    assert all(not step["changed"] for step in told["package"]["facts"]["parity"])
+    app = apps.load(done.app)
+    answer = app.predict(project / "data" / "lying" / "00.png")
+    assert answer[0]["label"] == "lying"
+    assert {"manifest.json", "model.onnx", "CARD.md", "golden"} <= {path.name for path in done.app.iterdir()}
+    assert b"/" + str(project).encode() not in (done.app / "model.onnx").read_bytes()
+
+    again = _road.run(project / "recipe.toml", out=project / "run", sets=["compress.search=none"])
+    assert list(again.skipped) == _road.stage_order()
+
+    changed = _road.run(project / "recipe.toml", out=project / "run", sets=["compress.search=none", "package.golden=none"])
+    assert list(changed.skipped) == ["prepare", "train", "compress", "evaluate"]
+    assert not (changed.app / "golden").exists()
+
+
+def test_an_impossible_contract_is_refused_and_nothing_is_packaged(project: Path) -> None:
+    with pytest.raises(ContractNotKept, match="size") as caught:
+        _road.run(project / "recipe.toml", out=project / "run", sets=["contract.size_mb=0.0001", "compress.search=none"])
+    assert caught.value.exit_code == 3
+    assert not (project / "run" / "app").exists()
+    assert facts(project / "run")["refused"]["facts"]["trials"][0]["plan"] == "onnx"
+
+
+def test_too_many_unreadable_records_stop_the_run(project: Path) -> None:
+    for number in range(8):
+        (project / "data" / "lying" / f"{number:02d}.png").write_bytes(b"\x89PNG broken")
+    with pytest.raises(UserError, match="8 of 60 records cannot be read"):
+        _road.run(project / "recipe.toml", out=project / "run", until="prepare")
+    done = _road.run(project / "recipe.toml", out=project / "run", until="prepare", sets=["data.max_bad=0.2"])
+    bad = facts(done.folder)["prepare"]["facts"]["bad"]
+    assert {item["id"] for item in bad} == {f"lying/{number:02d}.png" for number in range(8)}
+
+
+def test_a_leak_in_given_splits_is_named_and_set_aside(project: Path) -> None:
+    for kind in ("lying", "standing"):
+        for split in ("train", "test"):
+            (project / "given" / split / kind).mkdir(parents=True)
+        for path in sorted((project / "data" / kind).iterdir()):
+            split = "test" if int(path.stem) < 5 else "train"
+            (project / "given" / split / kind / path.name).write_bytes(path.read_bytes())
+    copy = (project / "given" / "test" / "lying" / "00.png").read_bytes()
+    (project / "given" / "train" / "lying" / "leaked.png").write_bytes(copy)
+    sets = ["data={source='given', split={validation=0.2}}"]
+    done = _road.run(project / "recipe.toml", out=project / "run", until="prepare", sets=sets)
+    leaks = facts(done.folder)["prepare"]["facts"]["leaks"]
+    assert leaks["train"] == ["train/lying/leaked.png"]
+    kept = (done.artifacts["prepare"].folder / "records.jsonl").read_text()
+    assert "leaked.png" not in kept
+    with pytest.raises(UserError, match="leaked"):
+        _road.run(project / "recipe.toml", out=project / "run", until="prepare", sets=[sets[0].replace("}}", "}, leaks='block'}")])
+
+
+@pytest.mark.parametrize("moment", ["train", "compress"])
+def test_killed_and_run_again_gives_the_same_model(project: Path, moment: str) -> None:
+    """SIGKILL in the middle of a stage; the second run goes on and ends with the undisturbed run's bytes."""
+    sets = ["--set", "train.epochs=6", "--set", "compress.search=none"]
+    whole = [sys.executable, "-m", "lepton.cli", "run", str(project / "recipe.toml"), "--quiet", *sets, "-o"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    disturbed, calm = project / "disturbed", project / "calm"
+    with subprocess.Popen([*whole, str(disturbed)], env=environment, stderr=subprocess.DEVNULL) as process:
+        _wait_for(disturbed, {"train": "scratch/train-*/*.pt", "compress": "scratch/compress-*"}[moment])
+        process.send_signal(signal.SIGKILL)
+    assert not (disturbed / "app").exists()
+    for folder in (disturbed, calm):
+        subprocess.run([*whole, str(folder)], env=environment, check=True, stdout=subprocess.DEVNULL)
+    assert sha(disturbed / "app" / "model.onnx") == sha(calm / "app" / "model.onnx")
+    stages = list(Ledger(disturbed / "ledger.jsonl").read("stage"))
+    assert any(event["stage"] == "prepare" and event["skipped"] for event in stages)
+
+
+def _wait_for(folder: Path, pattern: str) -> None:
+    until = time.monotonic() + 120
+    while not list(folder.glob(pattern)):
+        assert time.monotonic() < until, f"{pattern} never came"
+        time.sleep(0.005)
