@@ -52,6 +52,13 @@ def test_an_outer_folder_means_nothing(put, tmp_path):
     assert places(image_folders.read(tmp_path))[0] == ("archive/data/cat/1.png", "cat", None)
 
 
+def test_split_words_within_names_and_folders_of_their_own_name(put, tmp_path):
+    for part in ("seg_train", "seg_test"):
+        for name in ("sea", "wood"):
+            put(f"{part}/{part}/{name}/1.png", "x")
+    assert places(image_folders.read(tmp_path))[0] == ("seg_test/seg_test/sea/1.png", "sea", "test")
+
+
 def test_nothing_is_dropped_silently(put, tmp_path):
     for name in (
         "train/cat/1.png",

@@ -47,6 +47,13 @@ def test_columns_by_what_they_hold_under_a_strange_header(put):
     assert rows(table.read(path)) == many()
 
 
+def test_blank_names_in_a_header(put):
+    path = put("spam.csv", "v1,v2,,,\nham,see you there,,,\nspam,win a prize,,,\n".encode("utf-16"))
+    assert rows(table.read(path)) == [("see you there", "ham"), ("win a prize", "spam")]
+    path = put("saved.csv", ",text,label\n0,a b,x\n1,c d,y\n")
+    assert rows(table.read(path)) == [("a b", "x"), ("c d", "y")]
+
+
 def test_columns_that_are_named(put):
     path = put("x.csv", "text,other,label,kind\na b,c d,0,k\n")
     assert rows(table.read(path, text="other", label="Kind")) == [("c d", "k")]

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from lepton.models import bag
-
 from text_families import NGRAMS, check_graph, count, moved, ngrams, without_gradient
+
+from lepton.models import bag
 
 PRESETS = sorted(bag.PRESETS)
 

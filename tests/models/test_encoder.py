@@ -1,10 +1,10 @@
 import pytest
 import torch
-from lepton.core.errors import UserError
-from lepton.models import encoder
+from text_families import TOKENS, count, moved, tokens
 from torch import nn
 
-from text_families import TOKENS, count, moved, tokens
+from lepton.core.errors import UserError
+from lepton.models import encoder
 
 
 def test_parameters_are_counted_by_hand():

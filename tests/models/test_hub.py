@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from text_families import LENGTHS, TAGGED, TOKENS, check_graph, tokens, without_gradient
+from tokenizers import Tokenizer, models
+from transformers import ASTConfig, AutoModel, BertConfig, DistilBertConfig, ResNetConfig, ViTConfig, Wav2Vec2Config
+
 from lepton.core.errors import UserError
 from lepton.models import hub
 from lepton.models._shape import Shape
-from text_families import LENGTHS, TAGGED, TOKENS, check_graph, tokens, without_gradient
-from tokenizers import Tokenizer, models
-from transformers import ASTConfig, BertConfig, DistilBertConfig, ResNetConfig, ViTConfig, Wav2Vec2Config
-from transformers import AutoModel
 
 _SMALL = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
 _TEXT = {

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from lepton.models import recurrent
+from text_families import LENGTHS, TAGGED, TOKENS, count, moved, tokens
 from torch import nn
 from torch.nn.utils import rnn
 
-from text_families import LENGTHS, TAGGED, TOKENS, count, moved, tokens
+from lepton.models import recurrent
 
 
 @pytest.mark.parametrize(("cell", "reference"), [("lstm", nn.LSTM), ("gru", nn.GRU)])

@@ -1,6 +1,6 @@
-from lepton.models import textcnn
-
 from text_families import TOKENS, count
+
+from lepton.models import textcnn
 
 
 def test_parameters_are_counted_by_hand():

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from lepton.models import encoder, recurrent, textcnn
-
 from text_families import LENGTHS, TAGGED, TOKENS, check_graph, count, moved, tokens, without_gradient
+
+from lepton.models import encoder, recurrent, textcnn
 
 CASES = [
     (textcnn, {"preset": "tiny"}),

@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
-from lepton.export.onnx import export
-from lepton.models._shape import Shape
 from torch import Tensor, nn
+
+from lepton.export.onnx import export
+from lepton.models._network import Network
+from lepton.models._shape import Shape
 
 TOKENS = Shape({"input_ids": (0,), "attention_mask": (0,)}, outputs=3, vocabulary=50, task="text-classification")
 TAGGED = Shape({"input_ids": (0,), "attention_mask": (0,)}, outputs=5, vocabulary=50, task="token-classification")
@@ -51,7 +53,7 @@ def without_gradient(network: nn.Module, batch: dict[str, Tensor]) -> list[str]:
 
 def check_graph(network: nn.Module, batch: dict[str, Tensor], path: Path) -> None:
     """The exported graph answers as PyTorch does, and a text alone as the same text padded in a batch."""
-    export(network, batch, path, lengths=list(batch))
+    export(Network(network), batch, path, lengths=list(batch))
     session = onnxruntime.InferenceSession(path)
     with torch.no_grad():
         wanted = network(*batch.values()).numpy()

@@ -25,14 +25,14 @@ def sums(encode, text):
 
 
 def test_word_weights_are_those_of_tfidf():
-    _, encode = fitted(words=(1, 2), characters=(0, 0))
+    _, encode = fitted(words=(1, 2), characters=(0, 0), distinct=False)
     reference = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"\w+|[^\w\s]", sublinear_tf=True).fit(TEXTS)
     for text in [*TEXTS, "my my my card"]:
         np.testing.assert_allclose(sums(encode, text), sorted(reference.transform([text]).data), rtol=2e-3)
 
 
 def test_character_weights_are_those_of_tfidf():
-    _, encode = fitted(words=(0, 0), characters=(2, 5))
+    _, encode = fitted(words=(0, 0), characters=(2, 5), distinct=False)
     bounded = [f" {text.lower()} " for text in TEXTS]
     reference = TfidfVectorizer(analyzer="char", ngram_range=(2, 5), sublinear_tf=True).fit(bounded)
     for text, other in zip(TEXTS, bounded, strict=True):
@@ -45,11 +45,19 @@ def test_each_kind_has_a_norm_of_one():
 
 
 def test_the_most_frequent_ngrams_get_the_ids():
-    made, encode = fitted(words=(1, 1), characters=(0, 0), vocabulary=3)
+    made, encode = fitted(words=(1, 1), characters=(0, 0), vocabulary=3, distinct=False)
     assert made.settings["vocabulary"] == 3
     assert len(encode("my card")["ngrams"]) == 2
     assert encode("exchange rate")["ngrams"].tolist() == [0]
     assert encode("exchange rate")["weights"].tolist() == [0.0]
+
+
+def test_of_ngrams_that_stand_in_the_same_texts_one_is_kept():
+    made, encode = fitted(["one two", "one three", "one"], words=(1, 1), characters=(0, 0))
+    assert made.settings["vocabulary"] == 4
+    made, encode = fitted(["red rose", "red rose here", "here"], words=(1, 1), characters=(0, 0))
+    assert made.settings["vocabulary"] == 3
+    assert len(encode("red rose")["ngrams"]) == 1
 
 
 def test_ids_differ_by_text_and_stay_inside_the_vocabulary():

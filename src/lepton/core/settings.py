@@ -212,20 +212,21 @@ def _unknown_key(place: str, key: str, known: list[str]) -> UserError:
 
 
 def _rule(annotation: Any) -> str:
-    return f"It must be {_words(annotation)}"
+    return f"It must be {words(annotation)}"
 
 
-def _words(annotation: Any) -> str:
+def words(annotation: Any) -> str:
+    """An annotation in plain words: "a number between 0 and 1"."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         marks = [str(mark) for mark in arguments[1:] if isinstance(mark, Range)]
-        return " ".join([_words(arguments[0]), *marks])
+        return " ".join([words(arguments[0]), *marks])
     if origin in (Union, types.UnionType):
-        return " or ".join(_words(item) for item in arguments if item is not type(None))
+        return " or ".join(words(item) for item in arguments if item is not type(None))
     if origin is Literal:
         return "one of " + ", ".join(map(repr, arguments))
     if origin in (list, tuple):
-        return f"a list of {_words(arguments[0])}"
+        return f"a list of {words(arguments[0])}"
     plain_words = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}
     return plain_words.get(annotation, "a table")
 

@@ -79,7 +79,8 @@ def label_column(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], take
 def _is_header(first: Sequence[str], below: Sequence[Sequence[str]], wanted: set[str]) -> bool:
     if wanted & set(first):
         return True
-    if len(set(first)) < len(first) or not all(_wordlike(cell) for cell in first if cell):
+    filled = [cell for cell in first if cell]
+    if len(set(filled)) < len(filled) or not all(map(_wordlike, filled)):
         return False
     columns = [{row[at].strip() for row in below if at < len(row)} for at in range(len(first))]
     again = any(cell and cell in column for cell, column in zip(first, columns, strict=True))

@@ -9,7 +9,7 @@ from pathlib import Path
 from lepton.core import plugins
 from lepton.core.errors import UserError
 from lepton.core.types import BadRecord, Reading, Record
-from lepton.formats._names import split_word
+from lepton.formats._names import split_of, split_word
 from lepton.formats._pattern import Pattern, compile_pattern
 from lepton.formats._text import several, some, words
 
@@ -65,6 +65,8 @@ class Layout:
         folders = parts[self.wrapper : -1]
         split = self.splits.get(folders[0]) if folders else None
         inner = folders[1:] if split else folders
+        if split and len(inner) > 1 and inner[0] == folders[0]:
+            inner = inner[1:]  # archives are often unpacked into a folder of their own name
         return split, inner[0] if inner else None
 
     def outside(self, parts: Parts) -> str | None:
@@ -199,7 +201,8 @@ def _layout(files: Sequence[Parts], *, inside: int) -> Layout:
     wrapper = _wrapper(files)
     first = {parts[wrapper] for parts in files if len(parts) >= wrapper + 2}
     deep = {parts[wrapper] for parts in files if len(parts) >= wrapper + inside}
-    splits = {name: word for name in deep if (word := split_word(name))}
+    name_of = split_of if len(first) > 1 and all(map(split_of, first)) else split_word
+    splits = {name: word for name in deep if (word := name_of(name))}
     if "train" not in splits.values() and set(splits) != first:
         splits = {}
     return Layout(wrapper, splits)

@@ -147,6 +147,7 @@ def _config(folder: Path) -> Any:
 
 
 def _body(folder: Path, pretrained: bool) -> nn.Module:
+    from safetensors import SafetensorError
     from transformers import AutoModel
 
     config = _config(folder)
@@ -159,7 +160,7 @@ def _body(folder: Path, pretrained: bool) -> nn.Module:
                 if pretrained
                 else AutoModel.from_config(config, trust_remote_code=False)
             )
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise UserError(f"The model in {folder} cannot be read", rule=str(error).splitlines()[0]) from error
     return made.get_encoder() if config.is_encoder_decoder else made
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from lepton.checks._audit import findings
 from lepton.checks._content import digests
+from lepton.checks._near import clusters
 from lepton.core import machine, plugins
 from lepton.core.errors import UserError
 from lepton.core.settings import Plugin, Range
@@ -59,7 +60,7 @@ def run(stage: Stage) -> None:
     known = digests(reading.records)
     leaks = _leaks(reading.records, known)
     records = _without_leaks(reading.records, leaks, chosen.leaks)
-    records = _splits.carve(records, split=chosen.split or {}, clusters=known, seed=stage.seed)
+    records = _splits.carve(records, split=chosen.split or {}, clusters={**known, **clusters(records)}, seed=stage.seed)
     classes = task.classes([record.label for record in records if record.split == "train"])
     found = findings(reading.records, {"digests": known})
     write_records(stage.folder / "records.jsonl", records)

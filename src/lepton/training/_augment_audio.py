@@ -67,7 +67,7 @@ def _move(features: Tensor, draw: _Draw) -> Tensor:
     """Resample both axes at once; beyond the ends the outermost frame and band go on."""
     frames, bands = features.shape[1:]
     times, pitches = _time_map(frames, draw), _band_map(bands, draw)
-    grid = torch.stack(torch.broadcast_tensors(pitches[:, None, :], times[:, :, None]), -1)
+    grid = torch.stack([pitches[:, None, :].expand(-1, frames, -1), times[:, :, None].expand(-1, -1, bands)], -1)
     moved = functional.grid_sample(features[:, None], grid, padding_mode="border", align_corners=True)
     return moved[:, 0]
 

@@ -34,13 +34,17 @@ _MERGED = 2000  # texts whose n-grams are counted at once
 def fit(
     raws: Iterable[Raw],
     *,
-    vocabulary: Annotated[int, Range(2, 5_000_000)] = 20_000,
+    vocabulary: Annotated[int, Range(2, 5_000_000)] = 50_000,
     words: Annotated[tuple[int, int], Range(0, 10)] = (1, 2),
     characters: Annotated[tuple[int, int], Range(0, 10)] = (2, 5),
     lowercase: bool = True,
+    distinct: bool = True,
     max_characters: Annotated[int, Range(10, 1_000_000)] = 20_000,
 ) -> Fitted:
     """Choose the n-grams that get an id: those found in most texts, of equal ones those with the smaller hash.
+
+    `distinct` keeps one of the n-grams that stand in exactly the same texts, such as the pieces of one rare word: they
+    tell a classifier the same, and on questions and film reviews a third of the ids gives the accuracy of all.
 
     `vocabulary` bounds the number of ids, padding (0) included; the settings say how many there are. `words` and
     `characters` are the shortest and longest n-gram of each kind, (0, 0) for none. Longer texts are cut at
@@ -54,8 +58,12 @@ def fit(
     }
     if not settings["words"][1] and not settings["characters"][1]:
         raise UserError("No n-grams are asked for", rule="words or characters must reach at least 1")
-    hashes, counts, texts = _counted(raws, settings)
-    chosen = np.sort(np.lexsort((hashes, -counts))[: vocabulary - 1])
+    hashes, sums, texts = _counted(raws, settings)
+    counts = sums[:, 0].astype(np.int64)
+    order = np.lexsort((hashes, -counts))
+    if distinct:
+        order = order[np.sort(np.unique(sums[order, 1], return_index=True)[1])]
+    chosen = np.sort(order[: vocabulary - 1])
     rarity = np.log((1 + texts) / (1 + counts[chosen])) + 1
     files = {_HASHES: _packed(hashes[chosen]), _RARITY: _packed(rarity.astype(np.float16))}
     return Fitted({**settings, "vocabulary": len(chosen) + 1}, files)
@@ -102,27 +110,35 @@ def _span(name: str, span: Sequence[int]) -> list[int]:
 
 
 def _counted(raws: Iterable[Raw], settings: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, int]:
-    """All hashes in order, in how many texts each occurs, and the number of texts."""
-    hashes, counts, texts = np.zeros(0, np.uint32), np.zeros(0, np.int64), 0
+    """All V hashes in order, their sums (V, 2), and the number of texts.
+
+    Over the texts that an n-gram stands in the sums are the number of texts, and of a random mark of each text: equal
+    marks mean the same texts.
+    """
+    hashes, sums, texts = np.zeros(0, np.uint32), np.zeros((0, 2), np.uint64), 0
     waiting: list[np.ndarray] = []
     for raw in raws:
-        texts += 1
         waiting.append(np.unique(_ngrams(text_of(raw), settings)))
+        texts += 1
         if len(waiting) == _MERGED:
-            hashes, counts = _merged(hashes, counts, waiting)
+            hashes, sums = _merged((hashes, sums), waiting, texts)
             waiting = []
     if not texts:
         raise UserError("There is no training input to fit the transform to", remedy="Check data.source and the split")
-    return *_merged(hashes, counts, waiting), texts
+    return *_merged((hashes, sums), waiting, texts), texts
 
 
-def _merged(hashes: np.ndarray, counts: np.ndarray, more: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Counts by hash with one more for each array of `more` that a hash stands in."""
-    together = np.concatenate([hashes, *more])
-    every = np.concatenate([counts, np.ones(len(together) - len(hashes), np.int64)])
+def _merged(
+    known: tuple[np.ndarray, np.ndarray], more: Sequence[np.ndarray], texts: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hashes and sums with those of `more` added, the last of which is the text number `texts`."""
+    numbers = np.repeat(np.arange(texts - len(more), texts), [len(each) for each in more]).astype(np.uint64)
+    added = np.stack([np.ones_like(numbers), _mixed((numbers + np.uint64(1)) * _STEP)], 1)
+    together = np.concatenate([known[0], *more])
+    sums = np.concatenate([known[1], added])
     order = np.argsort(together, kind="stable")
     unique, first = np.unique(together[order], return_index=True)
-    return unique, np.add.reduceat(every[order], first) if len(first) else every
+    return unique, np.add.reduceat(sums[order], first, axis=0) if len(first) else sums
 
 
 def _ngrams(text: str, settings: Mapping[str, Any]) -> np.ndarray:
@@ -152,9 +168,11 @@ def _hashed(units: np.ndarray, span: Sequence[int]) -> np.ndarray:
             runs.append(rolling + np.uint64(length))
     if not runs:
         return np.zeros(0, np.uint32)
-    joined = np.concatenate(runs) * _STEP
-    mixed = (joined ^ (joined >> _HALF)) * _MIX
-    return (mixed >> _HALF).astype(np.uint32)
+    return np.asarray(_mixed(np.concatenate(runs) * _STEP) >> _HALF, np.uint32)
+
+
+def _mixed(numbers: np.ndarray) -> np.ndarray:
+    return np.asarray((numbers ^ (numbers >> _HALF)) * _MIX)
 
 
 def _look_up(known: np.ndarray, hashes: np.ndarray) -> np.ndarray:

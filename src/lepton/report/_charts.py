@@ -1,0 +1,231 @@
+"""Charts as inline SVG, drawn with the page's own colours so that they follow its light and dark scheme.
+
+Every builder takes plain numbers and gives SVG text in which all words are escaped. Coordinates are in the units of
+the chart's own view box (WIDTH by HEIGHT); the page scales it.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+
+WIDTH, HEIGHT = 440.0, 250.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 16.0, 14.0, 44.0
+_LETTER = 6.4  # about the width of a letter at 12 units, to leave room for labels
+
+Point = tuple[float, float]
+"""A place (x, y) in the data's units."""
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A labelled point of a scatter; `mark` is a class of the page's style ("", "quiet" or "chosen")."""
+
+    x: float
+    y: float
+    name: str
+    hint: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A linear axis from `low` to `high` data units, drawn from `start` to `end`."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def place(self, value: float) -> float:
+        """Where a value lies."""
+        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+
+
+def bar(value: float, low: float | None, high: float | None, *, mark: str = "", name: str = "") -> str:
+    """A horizontal bar of a share in [0, 1] with its interval as a whisker; it takes the width it is given."""
+    full = _share(value)
+    parts = [f'<rect class="track" x="0" y="4" width="100%" height="12" rx="2"/>']
+    parts.append(f'<rect class="fill {escape(mark)}" x="0" y="4" width="{full}" height="12" rx="2"/>')
+    if low is not None and high is not None:
+        ends = _share(low), _share(high)
+        parts.append(f'<line class="whisker" x1="{ends[0]}" x2="{ends[1]}" y1="10" y2="10"/>')
+        parts += [f'<line class="whisker" x1="{end}" x2="{end}" y1="6" y2="14"/>' for end in ends]
+    return f'<svg class="bar" role="img" aria-label="{escape(name)}" width="100%" height="20">{"".join(parts)}</svg>'
+
+
+def line(
+    points: Sequence[Point],
+    *,
+    name: str,
+    axes: tuple[str, str],
+    form: Callable[[float], str],
+    limits: tuple[float, float] | None = None,
+    best: int | None = None,
+) -> str:
+    """A line through `points`. `axes` names x and y, `form` writes values of y; `best` marks one point."""
+    known = [point for point in points if all(map(math.isfinite, point))]
+    if not known:
+        return ""
+    x, y = _axes(known, limits)
+    parts = [*_frame((x, y), axes, form), _path(known, (x, y))]
+    if len(known) <= 40:
+        parts += [_circle((x.place(a), y.place(b)), f"{_number(a)}: {form(b)}", "dot") for a, b in known]
+    if best is not None and best < len(known):
+        at = known[best]
+        parts += [_circle((x.place(at[0]), y.place(at[1])), f"best: {form(at[1])}", "best", radius=6)]
+    return _svg(parts, name)
+
+
+def diagonal(points: Sequence[Point], counts: Sequence[int], *, name: str, axes: tuple[str, str]) -> str:
+    """Points of two shares beside the line on which they would be equal; larger points stand for more records."""
+    x, y = Axis(0, 1, _LEFT, WIDTH - _RIGHT), Axis(0, 1, HEIGHT - _BOTTOM, _TOP)
+    ends = f'x1="{x.start}" y1="{y.start}" x2="{x.end}" y2="{y.end}"'
+    parts = [*_frame((x, y), axes, _share), f'<line class="ideal" {ends}/>', _path(points, (x, y))]
+    most = max(counts, default=1) or 1
+    for (a, b), count in zip(points, counts, strict=True):
+        hint = f"{_share(a)} sure, {_share(b)} right, {count:,} records"
+        parts.append(_circle((x.place(a), y.place(b)), hint, "dot", radius=2.5 + 5 * math.sqrt(count / most)))
+    return _svg(parts, name)
+
+
+def scatter(
+    dots: Sequence[Dot], *, name: str, axes: tuple[str, str], forms: tuple[Callable[[float], str], Callable[[float], str]]
+) -> str:
+    """Labelled points over two axes that both begin at nought."""
+    if not dots:
+        return ""
+    across = _upto([dot.x for dot in dots], (_LEFT, WIDTH - _RIGHT))
+    up = _upto([dot.y for dot in dots], (HEIGHT - _BOTTOM, _TOP))
+    parts = [*_frame((across, up), axes, forms[1], forms[0])]
+    taken: list[tuple[float, float, float]] = []
+    for dot in sorted(dots, key=lambda dot: dot.mark != "chosen"):
+        at = across.place(dot.x), up.place(dot.y)
+        parts.append(_circle(at, f"{dot.name}: {dot.hint}", f"dot {dot.mark}", radius=7 if dot.mark == "chosen" else 5))
+        parts.append(_name(dot, at, taken))
+    return _svg(parts, name)
+
+
+def heat(counts: Sequence[Sequence[int]], names: Sequence[str], *, name: str) -> str:
+    """A confusion matrix, rows given and columns answered; shades are shares of a row, right and wrong apart."""
+    shown = [_cut(label, 14) for label in names]
+    cell = max(18.0, min(34.0, 520 / max(len(names), 1)))
+    margin = 26 + _LETTER * max(map(len, shown), default=1)
+    side = cell * len(names)
+    parts = list(_heat_names(shown, margin, cell))
+    for row, line_ in enumerate(counts):
+        for column, count in enumerate(line_):
+            at = margin + column * cell, margin + row * cell
+            hint = f"{names[row]} answered as {names[column]}: {count:,}"
+            parts.append(_cell((*at, cell), (count, sum(line_)), (hint, row == column)))
+    parts.append(f'<text class="axis" x="{margin + side / 2}" y="12" text-anchor="middle">answered</text>')
+    turned = f'transform="rotate(-90 12 {margin + side / 2})"'
+    parts.append(f'<text class="axis" x="12" y="{margin + side / 2}" text-anchor="middle" {turned}>given</text>')
+    return _svg(parts, name, (margin + side + 6, margin + side + 6))
+
+
+def ticks(low: float, high: float, count: int = 4) -> list[float]:
+    """Round values from `low` to `high`, about `count` of them."""
+    rough = (high - low) / count
+    power = 10 ** math.floor(math.log10(rough))
+    step = next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= rough * (1 - 1e-9))
+    first = math.ceil(low / step - 1e-9)
+    return [index * step for index in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def _heat_names(names: Sequence[str], margin: float, cell: float) -> Iterator[str]:
+    for index, label in enumerate(names):
+        middle = margin + (index + 0.5) * cell
+        turn = f'transform="rotate(-90 {middle + 4} {margin - 6})"' if max(map(len, names)) > 3 else ""
+        anchor = "start" if turn else "middle"
+        x = middle + (4 if turn else 0)
+        yield f'<text x="{margin - 6}" y="{middle + 4}" text-anchor="end">{escape(label)}</text>'
+        yield f'<text x="{x}" y="{margin - 6}" text-anchor="{anchor}" {turn}>{escape(label)}</text>'
+
+
+def _cell(place: tuple[float, float, float], counts: tuple[int, int], words: tuple[str, bool]) -> str:
+    (x, y, side), (count, total), (hint, right) = place, counts, words
+    share = count / total if total else 0.0
+    # The root makes a few mistakes among hundreds of right answers visible.
+    shade = (0.12 + 0.88 * math.sqrt(share)) if count else 0.0
+    kind = "right" if right else "wrong"
+    box = f'<rect class="{kind}" x="{x + 1}" y="{y + 1}" width="{side - 2}" height="{side - 2}" rx="2"'
+    text = ""
+    if count:
+        small = min(12.0, side * 1.5 / max(len(str(count)), 2))
+        strong = " on" if shade > 0.6 else ""
+        middle = x + side / 2, y + side / 2 + small * 0.35
+        text = f'<text class="count{strong}" x="{middle[0]}" y="{middle[1]:.1f}" font-size="{small:.1f}">{count}</text>'
+    return f'<g><title>{escape(hint)}</title>{box} fill-opacity="{shade:.2f}"/>{text}</g>'
+
+
+def _axes(points: Sequence[Point], limits: tuple[float, float] | None) -> tuple[Axis, Axis]:
+    xs, ys = [point[0] for point in points], [point[1] for point in points]
+    low, high = limits or (min(ys), max(ys))
+    spread = (high - low) or abs(high) or 1.0
+    bottom, top = (low, high) if limits else (low - 0.08 * spread, high + 0.08 * spread)
+    across = (min(xs), max(xs) if max(xs) > min(xs) else min(xs) + 1)
+    return Axis(*across, _LEFT, WIDTH - _RIGHT), Axis(bottom, top, HEIGHT - _BOTTOM, _TOP)
+
+
+def _upto(values: Sequence[float], ends: tuple[float, float]) -> Axis:
+    return Axis(0, max([*values, 1e-12]) * 1.15, *ends)
+
+
+def _frame(
+    axes: tuple[Axis, Axis],
+    names: tuple[str, str],
+    form: Callable[[float], str],
+    x_form: Callable[[float], str] | None = None,
+) -> Iterator[str]:
+    x, y = axes
+    for value in ticks(y.low, y.high):
+        at = y.place(value)
+        yield f'<line class="grid" x1="{x.start}" x2="{x.end}" y1="{at:.1f}" y2="{at:.1f}"/>'
+        yield f'<text x="{x.start - 6}" y="{at + 4:.1f}" text-anchor="end">{escape(form(value))}</text>'
+    for value in ticks(x.low, x.high, 5):
+        words = (x_form or _number)(value)
+        yield f'<text x="{x.place(value):.1f}" y="{y.start + 17}" text-anchor="middle">{escape(words)}</text>'
+    yield f'<line class="base" x1="{x.start}" x2="{x.end}" y1="{y.start}" y2="{y.start}"/>'
+    yield f'<text class="axis" x="{(x.start + x.end) / 2}" y="{HEIGHT - 6}" text-anchor="middle">{escape(names[0])}</text>'
+    turn = f'transform="rotate(-90 12 {(y.start + y.end) / 2})"'
+    yield f'<text class="axis" x="12" y="{(y.start + y.end) / 2}" text-anchor="middle" {turn}>{escape(names[1])}</text>'
+
+
+def _path(points: Sequence[Point], axes: tuple[Axis, Axis]) -> str:
+    places = " ".join(f"{axes[0].place(a):.1f},{axes[1].place(b):.1f}" for a, b in points)
+    return f'<polyline class="line" points="{places}"/>'
+
+
+def _circle(at: Point, hint: str, mark: str, *, radius: float = 3.5) -> str:
+    title = f"<title>{escape(hint)}</title>"
+    return f'<circle class="{escape(mark)}" cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="{radius:.1f}">{title}</circle>'
+
+
+def _name(dot: Dot, at: Point, taken: list[tuple[float, float, float]]) -> str:
+    """A dot's name beside it, moved up while it would lie on another's."""
+    width = _LETTER * len(dot.name)
+    left = at[0] + 11 + width > WIDTH
+    x, y = (at[0] - 11 - width if left else at[0] + 11), at[1] + 4
+    while any(abs(y - other) < 13 and x < end and start < x + width for start, end, other in taken) and y > 24:
+        y -= 13
+    taken.append((x, x + width, y))
+    anchor = f'x="{at[0] - 11:.1f}" text-anchor="end"' if left else f'x="{x:.1f}"'
+    return f'<text class="name {escape(dot.mark)}" {anchor} y="{y:.1f}">{escape(dot.name)}</text>'
+
+
+def _svg(parts: Sequence[str], name: str, size: tuple[float, float] = (WIDTH, HEIGHT)) -> str:
+    box = f"0 0 {size[0]:.0f} {size[1]:.0f}"
+    return f'<svg class="chart" role="img" aria-label="{escape(name)}" viewBox="{box}">{"".join(parts)}</svg>'
+
+
+def _share(value: float) -> str:
+    return f"{100 * min(max(value, 0.0), 1.0):.4g}%"
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}"
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,69 @@
+"""A run as one HTML file that needs nothing else: pictures, sound and charts are inside it."""
+
+from pathlib import Path
+from typing import Any
+
+from lepton.core import files
+from lepton.core.errors import MissingExtra
+from lepton.report import _answers, _results
+from lepton.report._headline import headline
+from lepton.report._media import Media
+from lepton.report._told import Told
+from lepton.report.summary import summarise
+
+_HERE = Path(__file__).parent
+
+
+def write(run_folder: str | Path, out: str | Path | None = None) -> Path:
+    """Write `index.html` and `report.json` into `out` (default: `report` in the run's folder) and give the page's path."""
+    folder = Path(out) if out else Path(run_folder) / "report"
+    page = render(run_folder)
+    files.write_json(folder / "report.json", summarise(run_folder))
+    files.write_text(folder / "index.html", page)
+    return folder / "index.html"
+
+
+def render(run_folder: str | Path) -> str:
+    """The page as text; whatever comes from the data is escaped.
+
+    Sections that the run did not come to are left out. Raises UserError where there is no run and MissingExtra where
+    the template engine is not installed.
+    """
+    told = Told.of(run_folder)
+    return str(_template().render(_view(told)))
+
+
+def _template() -> Any:
+    try:
+        import jinja2
+    except ModuleNotFoundError as error:
+        raise MissingExtra("The HTML report needs jinja2, which is not installed", "train") from error
+    loader = jinja2.FileSystemLoader(_HERE)
+    place = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.ChainableUndefined)
+    place.trim_blocks = place.lstrip_blocks = True
+    return place.get_template("template.html")
+
+
+def _view(told: Told) -> dict[str, Any]:
+    media = Media()
+    return {
+        "app": told.app,
+        "status": told.status,
+        "headline": headline(told),
+        "beaten": told.stage("evaluate").get("beaten"),
+        "n": told.stage("evaluate").get("n"),
+        "tiles": _results.tiles(told),
+        "contract": _results.contract(told),
+        "refused": told.events.get("refused", {}).get("message"),
+        "scores": _results.scores(told),
+        "steps": _results.steps(told),
+        "learning": _results.learning(told),
+        "tried": _results.tried(told),
+        "answers": _answers.answers(told),
+        "slices": _answers.slices(told),
+        "mistakes": _answers.mistakes(told, media),
+        "data": _answers.data(told, media),
+        "parity": _results.parity(told),
+        "provenance": _results.provenance(told),
+        "validation": told.stage("compress").get("validation_records"),
+    }

@@ -1,0 +1,83 @@
+"""A run as one JSON document, made from its ledger alone."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lepton.report import _words
+from lepton.report._headline import headline, ratios
+from lepton.report._told import Told, missed
+
+
+def summarise(run_folder: str | Path) -> dict[str, Any]:
+    """What `lepton report RUN --json` prints.
+
+    `status` is "shipped", "refused" or "unfinished"; `metrics` (test set), `contract` and `app` are None where the run
+    did not come so far. `steps` has one row for each compression that was tried, with what it costs and brings, and
+    `stages` one for each stage that is done. Raises UserError where there is no run.
+    """
+    told = Told.of(run_folder)
+    evaluated = told.stage("evaluate")
+    return {
+        "name": told.app.get("name"),
+        "task": told.app.get("task"),
+        "status": told.status,
+        "headline": headline(told),
+        "n": evaluated.get("n"),
+        "metrics": evaluated.get("metrics"),
+        "baselines": evaluated.get("baselines") or [],
+        "beaten": evaluated.get("beaten"),
+        "uncompressed": evaluated.get("reference"),
+        "contract": contract(told),
+        "contract_lines": contract_lines(told),
+        "app": _app(told),
+        "steps": [_step(told, trial) for trial in told.trials],
+        "refused": told.events.get("refused", {}).get("message"),
+        "stages": [_stage(event) for event in told.done],
+        "model": told.stage("train").get("model"),
+        "seed": told.app.get("seed"),
+        "machine": told.events.get("run", {}).get("machine"),
+        "versions": told.done[-1].get("versions", {}) if told.done else {},
+    }
+
+
+def contract(told: Told) -> dict[str, Any] | None:
+    """The contract held against what is shipped, or against the nearest candidate where nothing is."""
+    facts = told.stage("compress")
+    if not told.trials:
+        return None
+    trial = told.winner or told.nearest(1)[0]
+    return {
+        "kept": told.winner is not None,
+        "standing": bool(facts.get("standing")),
+        "asked": facts.get("contract"),
+        "plan": trial["plan"],
+        "drop_limit": facts.get("drop_limit"),
+        "clauses": list(trial.get("clauses") or []),
+    }
+
+
+def contract_lines(told: Told) -> list[str]:
+    """The contract for a terminal, one clause a line."""
+    held = contract(told)
+    return [_words.clause_line(clause) for clause in held["clauses"]] if held else []
+
+
+def _app(told: Told) -> dict[str, Any] | None:
+    made = told.stage("package").get("app")
+    if not made:
+        return None
+    trial = told.winner or {}
+    times = {name: trial.get(name) for name in ("p50_ms", "p95_ms", "model_p50_ms")}
+    kept = {name: made.get(name) for name in ("id", "size_mb")}
+    gains = ratios(told, trial) if trial else {}
+    return {"path": str(told.folder / "app"), **kept, "plan": trial.get("plan"), **times, "against": gains}
+
+
+def _step(told: Told, trial: Mapping[str, Any]) -> dict[str, Any]:
+    chosen = told.winner is not None and told.winner["plan"] == trial["plan"]
+    return {**trial, "kept": not any(missed(trial)), "chosen": chosen, "against": ratios(told, trial)}
+
+
+def _stage(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: event.get(name) for name in ("stage", "artifact", "seconds", "skipped")}
