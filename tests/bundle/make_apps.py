@@ -27,7 +27,10 @@ TEXTS = [
     "rate",
     "我的卡在哪里",
 ]
-IDS = [("input_ids", TensorProto.INT64, ["batch", "length"]), ("attention_mask", TensorProto.INT64, ["batch", "length"])]
+IDS = [
+    ("input_ids", TensorProto.INT64, ["batch", "length"]),
+    ("attention_mask", TensorProto.INT64, ["batch", "length"]),
+]
 
 
 def main(folder: Path) -> None:
@@ -74,7 +77,9 @@ def _weights(name: str, *shape: int) -> onnx.TensorProto:
 
 def _model(nodes: list, inputs: list, weights: list, rank: int = 2) -> onnx.ModelProto:
     ins = [helper.make_tensor_value_info(*item) for item in inputs]
-    out = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", "length", 5][-rank:] if rank == 3 else ["batch", 3])
+    out = helper.make_tensor_value_info(
+        "logits", TensorProto.FLOAT, ["batch", "length", 5][-rank:] if rank == 3 else ["batch", 3]
+    )
     made = helper.make_model(
         helper.make_graph(nodes, "tiny", ins, [out], weights), opset_imports=[helper.make_opsetid("", 18)], ir_version=9
     )

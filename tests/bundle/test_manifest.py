@@ -109,7 +109,22 @@ def test_the_folder_itself_may_be_a_link(folder: Path, tmp_path: Path) -> None:
     assert manifest.read(tmp_path / "link").manifest.name == "toy"
 
 
-BAD_PATHS = ["../up", "/etc/passwd", "a/../../up", "./a", "a//b", "a\\b", "C:/a", "", ".", "..", "a\0b", "manifest.json", "a/", "x" * 300]
+BAD_PATHS = [
+    "../up",
+    "/etc/passwd",
+    "a/../../up",
+    "./a",
+    "a//b",
+    "a\\b",
+    "C:/a",
+    "",
+    ".",
+    "..",
+    "a\0b",
+    "manifest.json",
+    "a/",
+    "x" * 300,
+]
 
 
 @pytest.mark.parametrize("name", BAD_PATHS)
@@ -156,14 +171,21 @@ VALID = msgspec.json.encode(described(files=dict.fromkeys(FILES, "0" * 64)))
 @given(st.binary() | st.integers(0, len(VALID)).map(lambda end: VALID[:end]) | st.just(b"[" * 100_000))
 def test_whatever_the_bytes_there_is_a_manifest_or_a_clear_error(data: bytes) -> None:
     try:
-        assert manifest.decode(data).graphs
+        message = manifest.decode(data).name
     except UserError as error:
-        assert error.message
+        message = error.message
+    assert isinstance(message, str)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)), st.sampled_from(list(msgspec.json.decode(VALID))))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+    ),
+    st.sampled_from(list(msgspec.json.decode(VALID))),
+)
 def test_whatever_a_field_holds_there_is_a_manifest_or_a_clear_error(value: object, field: str) -> None:
     try:
-        assert manifest.decode(json.dumps({**json.loads(VALID), field: value}).encode()).graphs
+        message = manifest.decode(json.dumps({**json.loads(VALID), field: value}).encode()).name
     except UserError as error:
-        assert error.message
+        message = error.message
+    assert isinstance(message, str)

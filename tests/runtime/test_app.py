@@ -225,4 +225,6 @@ def test_the_package_gives_its_functions_when_asked() -> None:
 
 def test_importing_lepton_imports_nothing_else() -> None:
     code = "import sys, lepton; print([m for m in ('numpy', 'onnxruntime', 'msgspec') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )

@@ -1,7 +1,7 @@
 """Progress as the library sees it: silent unless a caller passes something that shows it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 
@@ -18,7 +18,7 @@ class Progress(Protocol):
     def say(self, text: str) -> None:
         """Show one line."""
 
-    def bar(self, what: str, total: int) -> "Iterator[Bar]":
+    def bar(self, what: str, total: int) -> AbstractContextManager[Bar]:
         """A context manager that gives a Bar of `total` units."""
 
 

@@ -17,6 +17,8 @@ from lepton.models._shape import Shape
 
 TRANSFORMS = {"image": "image"}
 OBJECTIVES = {"image-classification": CLASSES}
+TRAIN = {"lr": 4e-3}
+AUTO = ({"preset": "seed"},)
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "seed": {

@@ -14,6 +14,7 @@ from lepton.models._shape import Shape
 
 TRANSFORMS = {"image": "image"}
 OBJECTIVES = {"image-classification": CLASSES}
+TRAIN = {"lr": 1e-2, "batch": 64, "weight_decay": 0.05}
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "small": {"modules": [2, 2], "width": 0.25, "kernel": 5, "stem": "auto", "activation": "relu", "dropout": 0.1},

@@ -25,6 +25,8 @@ from lepton.models._shape import Shape
 
 TRANSFORMS = {"image": "image"}
 OBJECTIVES = {"image-classification": CLASSES}
+TRAIN = {"lr": 1e-2, "batch": 64, "weight_decay": 0.05}
+AUTO = ({"preset": "resnet8"}, {"preset": "resnet9"})
 
 _COMMON: Mapping[str, Any] = {"activation": "relu", "dropout": 0.0, "stem": "auto"}
 PRESETS: Mapping[str, Mapping[str, Any]] = {

@@ -29,6 +29,7 @@ def data(told: Told, media: Media) -> View | None:
     return {
         "records": facts.get("records"),
         **counts(facts),
+        "entities": facts.get("records") != sum(sum(own.values()) for own in (facts.get("counts") or {}).values()),
         "findings": [_finding(item) for item in facts.get("findings") or []],
         "leaked": [pair for pair in leaks.get("pairs") or []],
         "policy": leaks.get("policy"),
@@ -116,14 +117,16 @@ def _spoken(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
 
 def _class(row: Mapping[str, Any]) -> View:
     words = {name: _words.percent(row[name]) for name in ("precision", "recall", "f1")}
-    return {"label": row["label"], "support": row["support"], **words, "bar": _charts.bar(row["f1"], None, None, mark="main", name=words["f1"])}
+    bar = _charts.bar(row["f1"], None, None, mark="main", name=words["f1"])
+    # Classes of records and types of entities come from two tables, which name their rows differently.
+    return {"label": row.get("class", row.get("label")), "support": row["support"], **words, "bar": bar}
 
 
 def _reliability(rows: Sequence[Mapping[str, Any]]) -> str:
     known = [row for row in rows if row.get("count")]
     if not known:
         return ""
-    places = [(row["confidence"], row["accuracy"]) for row in known]
+    places = [(row["score"], row["right"]) for row in known]
     sizes = [int(row["count"]) for row in known]
     return _charts.diagonal(places, sizes, name="how often it is right, by how sure it is", axes=("how sure it is", "how often it is right"))
 
@@ -139,7 +142,7 @@ def _mistake(item: Mapping[str, Any], shown: View) -> View:
 
 
 def _others(answer: Sequence[Mapping[str, Any]]) -> str:
-    return ", ".join(f"{item['label']} {_words.percent(item['score'])}" for item in answer[1:3])
+    return ", ".join(f"{item['label']} ({_words.percent(item['score'])})" for item in answer[1:3])
 
 
 def _slice_bar(row: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from html import escape
 
 WIDTH, HEIGHT = 440.0, 250.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 16.0, 14.0, 44.0
-_LETTER = 6.4  # about the width of a letter at 12 units, to leave room for labels
+_LETTER = 7.2  # about the width of a letter at 12 units, to leave room for labels
 
 Point = tuple[float, float]
 """A place (x, y) in the data's units."""
@@ -45,7 +45,7 @@ class Axis:
 def bar(value: float, low: float | None, high: float | None, *, mark: str = "", name: str = "") -> str:
     """A horizontal bar of a share in [0, 1] with its interval as a whisker; it takes the width it is given."""
     full = _share(value)
-    parts = [f'<rect class="track" x="0" y="4" width="100%" height="12" rx="2"/>']
+    parts = ['<rect class="track" x="0" y="4" width="100%" height="12" rx="2"/>']
     parts.append(f'<rect class="fill {escape(mark)}" x="0" y="4" width="{full}" height="12" rx="2"/>')
     if low is not None and high is not None:
         ends = _share(low), _share(high)
@@ -128,7 +128,7 @@ def ticks(low: float, high: float, count: int = 4) -> list[float]:
     """Round values from `low` to `high`, about `count` of them."""
     rough = (high - low) / count
     power = 10 ** math.floor(math.log10(rough))
-    step = next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= rough * (1 - 1e-9))
+    step = next(step * power for step in (1, 2, 5, 10) if step * power >= 0.75 * rough)
     first = math.ceil(low / step - 1e-9)
     return [index * step for index in range(first, math.floor(high / step + 1e-9) + 1)]
 
@@ -183,7 +183,9 @@ def _frame(
         at = y.place(value)
         yield f'<line class="grid" x1="{x.start}" x2="{x.end}" y1="{at:.1f}" y2="{at:.1f}"/>'
         yield f'<text x="{x.start - 6}" y="{at + 4:.1f}" text-anchor="end">{escape(form(value))}</text>'
-    for value in ticks(x.low, x.high, 5):
+    for value in ticks(x.low, x.high, 6):
+        if names[0] == "epoch" and value % 1:
+            continue
         words = (x_form or _number)(value)
         yield f'<text x="{x.place(value):.1f}" y="{y.start + 17}" text-anchor="middle">{escape(words)}</text>'
     yield f'<line class="base" x1="{x.start}" x2="{x.end}" y1="{y.start}" y2="{y.start}"/>'

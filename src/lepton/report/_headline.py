@@ -37,7 +37,8 @@ def _against(base: Mapping[str, Any], trial: Mapping[str, Any]) -> dict[str, flo
 def _made(told: Told) -> str:
     name, score = _first_score(told.stage("evaluate"))
     model = _words.model(told.stage("train").get("model") or {})
-    reached = f"{_words.interval(score)} {_words.metric(name)}"
+    ends = f"{_words.percent(score['low'])} to {_words.percent(score['high'])}"
+    reached = f"{_words.percent(score['value'])} {_words.metric(name)} (95 % interval {ends})"
     count = told.stage("evaluate").get("n", 0)
     return f"{told.app.get('name', 'The app')}: {model} with {reached} on {count:,} test records{_price(told)}."
 

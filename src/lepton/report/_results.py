@@ -176,10 +176,15 @@ def _step(told: Told, trial: Mapping[str, Any]) -> View:
         "size": _words.megabytes(trial["size_mb"]),
         "gains": [_gained(base, gains) for base, gains in ratios(told, trial).items() if trial["plan"] != REFERENCE or base != "fp32 ONNX"],
         "note": _noted(trial),
-        "verdict": "shipped" if chosen else ("misses " + ", ".join(c["name"] for c in missed(trial)) if any(missed(trial)) else "kept"),
+        "verdict": "shipped" if chosen else _verdict(trial),
         "chosen": chosen,
         "kept": not any(missed(trial)),
     }
+
+
+def _verdict(trial: Mapping[str, Any]) -> str:
+    names = [clause["name"].split(" (")[0] for clause in missed(trial)]
+    return f"misses {', '.join(names)}" if names else "kept"
 
 
 def _torch_row(torch: Mapping[str, Any]) -> View:

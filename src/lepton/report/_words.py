@@ -11,6 +11,8 @@ _LEVEL = 0.005  # ratios nearer to one than this are called the same
 
 def percent(value: float) -> str:
     """A share as a percentage: one decimal, two near the ends, where the last errors count."""
+    if value in (0, 1):
+        return f"{100 * value:.0f} %"
     near_an_end = 0 < value < 0.005 or 0.995 < value < 1
     return f"{100 * value:.{2 if near_an_end else 1}f} %"
 
@@ -70,10 +72,10 @@ def lower_is_better(name: str) -> bool:
 
 def clause(found: Mapping[str, Any]) -> dict[str, Any]:
     """A contract's clause in words: its name, what was asked, what was measured, whether it was kept."""
-    name, least = found["name"], found["name"].startswith("metric")
-    asked, measured = (_unit(name, found[key]) for key in ("asked", "measured"))
-    bound = "at least" if least else "at most"
-    return {**found, "asked": f"{bound} {asked}", "measured": measured, "name": name, "note": found.get("note", "")}
+    asked, measured = (_unit(found["name"], found[key]) for key in ("asked", "measured"))
+    bound = "at least" if found["name"].startswith("metric") else "at most"
+    note = "" if found.get("note") == "the contract" else found.get("note", "")
+    return {**found, "asked": f"{bound} {asked}", "measured": measured, "note": note}
 
 
 def clause_line(found: Mapping[str, Any]) -> str:

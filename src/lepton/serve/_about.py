@@ -13,17 +13,17 @@ import msgspec
 from lepton.runtime.app import App
 
 
-def summary(app: App) -> dict[str, Any]:
-    """An app in a list."""
-    return {"name": app.name, "task": app.task, "modality": app.modality, "id": app.bundle.id}
+def summary(name: str, app: App) -> dict[str, Any]:
+    """An app in a list, under the `name` that it is served by."""
+    return {"name": name, "task": app.task, "modality": app.modality, "id": app.bundle.id}
 
 
-def description(app: App) -> dict[str, Any]:
+def description(name: str, app: App) -> dict[str, Any]:
     """All about an app that its manifest and card tell."""
     manifest = app.manifest
     card = app.bundle.path("CARD.md") if "CARD.md" in manifest.files else None
     return {
-        **summary(app),
+        **summary(name, app),
         "classes": manifest.classes,
         "inputs": msgspec.to_builtins(manifest.inputs),
         "outputs": msgspec.to_builtins(manifest.outputs),

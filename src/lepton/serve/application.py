@@ -75,10 +75,10 @@ class _Desk:
         return _json(_about.openapi(self._apps))
 
     async def apps(self, _: Request) -> Response:
-        return _json({"apps": [_about.summary(app) for app in self._apps.values()]})
+        return _json({"apps": [_about.summary(name, app) for name, app in self._apps.items()]})
 
     async def app(self, request: Request) -> Response:
-        return _json(_about.description(self._worker(request).app))
+        return _json(_about.description(request.path_params["name"], self._worker(request).app))
 
     async def predict(self, request: Request) -> Response:
         worker = self._worker(request)

@@ -50,21 +50,36 @@ def _words(records: Sequence[Record], labels: Sequence[str], seed: int) -> tuple
 def _statistics(arrays: Sequence[Arrays], labels: Sequence[str]) -> tuple[str, Predict]:
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300, C=0.01))
     model.fit(np.stack([_features(item) for item in arrays]), labels)
-    seen = "pixels and histograms" if "image" in arrays[0] else "log-mel bands in eight slices of time"
+    seen = "pixels, edges and colours" if "image" in arrays[0] else "log-mel bands in eight slices of time"
     name = f"logistic regression on {seen}"
     return name, lambda asked, found: _certain(model.predict(np.stack([_features(item) for item in found])))
 
 
 def _features(arrays: Arrays) -> np.ndarray:
-    """Pixels shrunk to at most 16 x 16 with a histogram of each channel; or 8 slices of time by bands."""
+    """Of an image its edges and colours; of a sound the mean log-mel spectrum of eight slices of time."""
     if "image" not in arrays:
         slices = np.array_split(arrays["features"], 8, axis=0)
         return np.concatenate([part.mean(axis=0) for part in slices])
     image = arrays["image"].astype(np.float32)
-    rows = [part.mean(axis=1) for part in np.array_split(image, min(16, image.shape[1]), axis=1)]
-    small = [part.mean(axis=2) for part in np.array_split(np.stack(rows, axis=1), min(16, image.shape[2]), axis=2)]
-    histograms = [np.histogram(channel, bins=16, range=(0, 255))[0] / channel.size * 100 for channel in image]
-    return np.concatenate([np.stack(small, axis=2).ravel(), *histograms])
+    small = _cells(_cells(image, 1), 2)
+    colours = [np.histogram(channel, bins=16, range=(0, 255))[0] / channel.size for channel in image]
+    return np.concatenate([small.ravel() / 255, _edges(image.mean(axis=0)), *colours])
+
+
+def _cells(values: np.ndarray, axis: int, count: int = 8) -> np.ndarray:
+    """Means over at most `count` equal parts of an axis."""
+    parts = np.array_split(values, min(count, values.shape[axis]), axis=axis)
+    return np.stack([part.mean(axis=axis) for part in parts], axis=axis)
+
+
+def _edges(grey: np.ndarray) -> np.ndarray:
+    """Histograms of oriented gradients, nine directions in 8 x 8 cells, each cell to length 1 (Dalal and Triggs 2005)."""
+    down, right = np.gradient(grey)
+    strength, angle = np.hypot(down, right), np.arctan2(down, right) % np.pi
+    bins = np.minimum((angle / np.pi * 9).astype(int), 8)
+    layers = np.stack([strength * (bins == index) for index in range(9)])
+    cells = _cells(_cells(layers, 1), 2)
+    return (cells / (np.linalg.norm(cells, axis=0, keepdims=True) + 1e-3)).ravel()
 
 
 def _certain(names: Sequence[str]) -> Answers:

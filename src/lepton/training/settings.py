@@ -38,6 +38,6 @@ class TrainSettings:
 
 
 def epochs_for(records: int, batch: int) -> int:
-    """Epochs where the recipe names none: about 6,000 steps, at least 8 and at most 60 epochs."""
+    """Epochs where the recipe names none: about 2,000 steps, at least 8 and at most 60 epochs."""
     steps = max(1, records // batch)
-    return max(8, min(60, round(6000 / steps)))
+    return max(8, min(60, round(2000 / steps)))
