@@ -1,4 +1,6 @@
-"""The recipes on real data, through the packaged app, beside a linear baseline: `python benchmarks/accuracy.py [NAME ...]`.
+"""The recipes on real data, through the packaged app, beside a linear baseline.
+
+Usage: python benchmarks/accuracy.py [NAME ...]
 
 Each run's test score is that of the app that is shipped. Ratios are of median times of the graphs alone, batch 1,
 one thread, against the same network in eager PyTorch and in fp32 ONNX, measured in turn.

@@ -32,7 +32,13 @@ def main() -> None:
     pairs = [(_ours(arrays, targets), _bare(arrays, targets)) for _ in range(ROUNDS)]
     ours, bare = (statistics.median(times) for times in zip(*pairs, strict=True))
     ratio = statistics.median(one / other for one, other in pairs)
-    keep("training", [{"loop": "Lepton", "s an epoch": ours, "ratio": ratio}, {"loop": "bare PyTorch", "s an epoch": bare, "ratio": 1.0}])
+    keep(
+        "training",
+        [
+            {"loop": "Lepton", "s an epoch": ours, "ratio": ratio},
+            {"loop": "bare PyTorch", "s an epoch": bare, "ratio": 1.0},
+        ],
+    )
 
 
 def _digits() -> tuple[list[dict[str, np.ndarray]], list[np.ndarray]]:

@@ -71,7 +71,9 @@ def test_application_side_imports_nothing_heavy_at_module_level(path: Path) -> N
 def test_plugins_of_a_room_do_not_know_each_other(path: Path) -> None:
     if room(path) not in ("models", "compress", "formats", "metrics", "tasks", "checks", "adapt", "explain", "cli"):
         return
-    siblings = {f"lepton.{room(path)}.{other.stem}" for other in path.parent.glob("*.py") if not other.stem.startswith("_")}
+    siblings = {
+        f"lepton.{room(path)}.{other.stem}" for other in path.parent.glob("*.py") if not other.stem.startswith("_")
+    }
     assert not imports(path) & siblings
 
 

@@ -63,5 +63,7 @@ def test_every_link_leads_somewhere() -> None:
 
 
 def test_the_reference_is_up_to_date() -> None:
-    done = subprocess.run([sys.executable, str(ROOT / "docs" / "generate.py"), "--check"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + "Run: python docs/generate.py"

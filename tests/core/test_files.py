@@ -8,13 +8,18 @@ from lepton.core.errors import UserError
 from lepton.core.ledger import Ledger, facts
 
 
+def fail_half_way(place: Path) -> None:
+    with files.folder_aside(place) as folder:
+        (folder / "a").write_text("new")
+        raise RuntimeError("half way")
+
+
 def test_a_failed_folder_leaves_the_old_one(tmp_path: Path) -> None:
     place = tmp_path / "it"
     with files.folder_aside(place) as folder:
         (folder / "a").write_text("old")
-    with pytest.raises(RuntimeError, match="half"), files.folder_aside(place) as folder:
-        (folder / "a").write_text("new")
-        raise RuntimeError("half way")
+    with pytest.raises(RuntimeError, match="half"):
+        fail_half_way(place)
     assert (place / "a").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["it"]
 

@@ -78,7 +78,11 @@ def test_settings_become_their_dataclass_again() -> None:
     assert settings.build(Outer, values) == Outer(inner=Inner(low=0.25))
 
 
-@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+    )
+)
 def test_no_value_breaks_the_check(value: object) -> None:
     for name in ("count", "rate", "kind", "name", "sizes", "inner", "check"):
         _, faults = settings.resolve(target, {"count": 1, name: value}, "toy")

@@ -35,14 +35,18 @@ def test_from_recipe_to_app(project: Path) -> None:
     again = _road.run(project / "recipe.toml", out=project / "run", sets=["compress.search=none"])
     assert list(again.skipped) == _road.stage_order()
 
-    changed = _road.run(project / "recipe.toml", out=project / "run", sets=["compress.search=none", "package.golden=none"])
+    changed = _road.run(
+        project / "recipe.toml", out=project / "run", sets=["compress.search=none", "package.golden=none"]
+    )
     assert list(changed.skipped) == ["prepare", "train", "compress", "evaluate"]
     assert not (changed.app / "golden").exists()
 
 
 def test_an_impossible_contract_is_refused_and_nothing_is_packaged(project: Path) -> None:
     with pytest.raises(ContractNotKept, match="size") as caught:
-        _road.run(project / "recipe.toml", out=project / "run", sets=["contract.size_mb=0.0001", "compress.search=none"])
+        _road.run(
+            project / "recipe.toml", out=project / "run", sets=["contract.size_mb=0.0001", "compress.search=none"]
+        )
     assert caught.value.exit_code == 3
     assert not (project / "run" / "app").exists()
     assert facts(project / "run")["refused"]["facts"]["trials"][0]["plan"] == "onnx"
@@ -74,7 +78,12 @@ def test_a_leak_in_given_splits_is_named_and_set_aside(project: Path) -> None:
     kept = (done.artifacts["prepare"].folder / "records.jsonl").read_text()
     assert "leaked.png" not in kept
     with pytest.raises(UserError, match="leaked"):
-        _road.run(project / "recipe.toml", out=project / "run", until="prepare", sets=[sets[0].replace("}}", "}, leaks='block'}")])
+        _road.run(
+            project / "recipe.toml",
+            out=project / "run",
+            until="prepare",
+            sets=[sets[0].replace("}}", "}, leaks='block'}")],
+        )
 
 
 @pytest.mark.parametrize("moment", ["train", "compress"])

@@ -46,7 +46,9 @@ def _columns(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
     names = [name for name in forms if first[name] is not None or second[name] is not None]
     lines = [_line(name, *(_said(run[name], forms[name]) for run in (first, second))) for name in names]
     scores = dict.fromkeys([*first["metrics"], *second["metrics"]])
-    return lines + [_line(name, *(_said(run["metrics"].get(name), _words.interval) for run in (first, second))) for name in scores]
+    return lines + [
+        _line(name, *(_said(run["metrics"].get(name), _words.interval) for run in (first, second))) for name in scores
+    ]
 
 
 def _paired(found: dict[str, Any]) -> list[str]:
@@ -56,7 +58,7 @@ def _paired(found: dict[str, Any]) -> list[str]:
     for name, item in found["metrics"].items():
         clear = "" if item["low"] <= 0 <= item["high"] else "  a clear difference"
         ends = f"({100 * item['low']:+.2f} to {100 * item['high']:+.2f})"
-        said.append(_line(f"  {name}", f"{100 * item['value']:+.2f} {ends}", clear))
+        said.append(_line(f"  {name}", f"{100 * item['value'] + 0.0:+.2f} {ends}", clear))
     alone = found["first_only"] + found["second_only"]
     return [*said, f"  {alone:,} test records were answered by one run only"] if alone else said
 

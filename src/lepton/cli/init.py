@@ -16,7 +16,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pattern", help='fields of file names, such as "{label}_{speaker}_{index}.wav"')
     parser.add_argument("--text", help="the column of the text")
     parser.add_argument("--label", help="the column or field of the label")
-    parser.add_argument("-o", "--out", default="recipe.toml", metavar="FILE", help="where to write it (default recipe.toml)")
+    parser.add_argument(
+        "-o", "--out", default="recipe.toml", metavar="FILE", help="where to write it (default recipe.toml)"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
@@ -46,7 +48,11 @@ def _recipe(args: argparse.Namespace, splits: set[str | None]) -> str:
         "",
         "[data]",
         f"source = {_quoted(_source(args))}",
-        *(f"{option} = {_quoted(value)}" for option in ("pattern", "text", "label") if (value := getattr(args, option))),
+        *(
+            f"{option} = {_quoted(value)}"
+            for option in ("pattern", "text", "label")
+            if (value := getattr(args, option))
+        ),
         _split_line(splits),
         "",
         "[model]",
@@ -75,7 +81,7 @@ def _split_line(splits: set[str | None]) -> str:
     if not wanted:
         return "# the given splits are kept"
     shares = ", ".join(f"{name} = {share}" for name, share in wanted.items())
-    return f"split = {{ {shares} }}   # carved from train; add group = \"...\" to keep a field's values together"
+    return f'split = {{ {shares} }}   # carved from train; add group = "..." to keep a field\'s values together'
 
 
 def _quoted(text: str) -> str:

@@ -12,7 +12,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("run", metavar="RUN", help="a run's folder")
     parser.add_argument("-o", "--out", metavar="DIR", help="where to write (default: report in the run's folder)")
-    parser.add_argument("--json", action="store_true", help="print one JSON document, and write no page unless -o is given")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON document, and write no page unless -o is given"
+    )
 
 
 def main(args: argparse.Namespace) -> int:

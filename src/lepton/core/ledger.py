@@ -39,7 +39,7 @@ class Ledger:
 
 
 def facts(folder: Path) -> dict[str, dict[str, Any]]:
-    """The latest events of the run in `folder`: one for each stage by its name, and under "run" and "refused" the run's own.
+    """The latest events of the run in `folder`: each stage's by its name, the run's own as "run" and "refused".
 
     Raises UserError when there is no run.
     """

@@ -31,7 +31,8 @@ def load(room: str, name: str) -> ModuleType:
     foreign = _foreign(room)
     if name not in foreign:
         raise unknown(f"{room} plug-in", name, [*_own(room), *foreign])
-    return foreign[name].load()
+    module: ModuleType = foreign[name].load()
+    return module
 
 
 def unknown(kind: str, name: str, known: list[str]) -> UserError:

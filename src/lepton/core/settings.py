@@ -83,7 +83,7 @@ def settle(target: Callable[..., Any], given: Mapping[str, Any], place: str) -> 
 
 def parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """The keyword-only parameters of a function (or the fields of a dataclass), annotations evaluated."""
-    hints = get_type_hints(target.__init__ if isinstance(target, type) else target, include_extras=True)
+    hints = get_type_hints(target, include_extras=True)
     signature = inspect.signature(target)
     return {
         name: parameter.replace(annotation=hints.get(name, Any))

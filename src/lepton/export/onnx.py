@@ -34,6 +34,8 @@ def export(network: nn.Module, example: dict[str, Tensor], path: Path, *, length
             dynamic_shapes=(shapes,),
             verbose=False,
         )
+    if program is None:
+        raise RuntimeError("the exporter gave nothing")
     model = _named_axes(strip(program.model_proto))
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString(deterministic=True))

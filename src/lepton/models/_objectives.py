@@ -5,6 +5,7 @@ Shapes: B batch, T tokens, C classes.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from torch import Tensor
@@ -14,6 +15,13 @@ from lepton.core.types import Arrays, Label, Span
 
 IGNORED = -100
 """Target of a position that has no say in the loss (torch's own default)."""
+
+
+class Loss(Protocol):
+    """A mean over the batch."""
+
+    def __call__(self, logits: Tensor, targets: Tensor, *, smoothing: float, weights: Tensor | None) -> Tensor:
+        """Give the loss of `logits` against `targets`, with label smoothing and class weights."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,7 @@ class Objective:
 
     outputs: Callable[[Sequence[str]], int]
     target: Callable[[Label, Arrays, Sequence[str]], np.ndarray]
-    loss: Callable[[Tensor, Tensor, float, Tensor | None], Tensor]
+    loss: Loss
     decode: str
     mixes: bool = False
 
@@ -36,7 +44,7 @@ def class_target(label: Label, arrays: Arrays, classes: Sequence[str]) -> np.nda
     return np.array(classes.index(str(label)), np.int64)
 
 
-def class_loss(logits: Tensor, targets: Tensor, smoothing: float, weights: Tensor | None) -> Tensor:
+def class_loss(logits: Tensor, targets: Tensor, *, smoothing: float, weights: Tensor | None) -> Tensor:
     """Cross-entropy of (B, C) logits with (B,) indices or (B, C) probabilities."""
     return functional.cross_entropy(logits, targets, weight=weights, label_smoothing=smoothing)
 
@@ -60,7 +68,7 @@ def tag_target(label: Label, arrays: Arrays, classes: Sequence[str]) -> np.ndarr
     return out
 
 
-def tag_loss(logits: Tensor, targets: Tensor, smoothing: float, weights: Tensor | None) -> Tensor:
+def tag_loss(logits: Tensor, targets: Tensor, *, smoothing: float, weights: Tensor | None) -> Tensor:
     """Cross-entropy over the tokens of (B, T, C) logits; IGNORED positions do not count."""
     flat = logits.flatten(0, 1)
     return functional.cross_entropy(

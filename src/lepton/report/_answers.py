@@ -48,7 +48,9 @@ def counts(facts: Mapping[str, Any]) -> View:
     others = sorted({name for split in splits for name in found[split]} - set(named))
     rows = [(name, [found[split].get(name, 0) for split in splits]) for name in (*named, *others)]
     most = max((row[1][0] for row in rows if row[1]), default=0) or 1
-    bars = {name: _charts.bar(own[0] / most, None, None, mark="main", name=f"{name}: {own[0]}") for name, own in rows if own}
+    bars = {
+        name: _charts.bar(own[0] / most, None, None, mark="main", name=f"{name}: {own[0]}") for name, own in rows if own
+    }
     return {"splits": splits, "totals": [sum(found[split].values()) for split in splits], "classes": rows, "bars": bars}
 
 
@@ -68,7 +70,9 @@ def answers(told: Told) -> View | None:
     matrix, classes = facts.get("confusion"), list(facts.get("classes") or [])
     decode = told.stage("evaluate").get("decode") or {}
     return {
-        "heat": _charts.heat(matrix, classes, name=_spoken(matrix, classes)) if matrix and len(classes) <= _HEATED else "",
+        "heat": _charts.heat(matrix, classes, name=_spoken(matrix, classes))
+        if matrix and len(classes) <= _HEATED
+        else "",
         "wide": len(classes) > 12,
         "pairs": confused(matrix, classes) if matrix else [],
         "per_class": [_class(row) for row in sorted(facts.get("per_class") or [], key=lambda row: row["f1"])],
@@ -106,7 +110,12 @@ def slices(told: Told) -> list[View]:
 
 def _finding(item: Mapping[str, Any]) -> View:
     records = list(item.get("records") or [])
-    return {**item, "check": item["check"].replace("_", " "), "records": records[:_SUSPECTS], "more": len(records) - _SUSPECTS}
+    return {
+        **item,
+        "check": item["check"].replace("_", " "),
+        "records": records[:_SUSPECTS],
+        "more": len(records) - _SUSPECTS,
+    }
 
 
 def _spoken(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
@@ -128,7 +137,9 @@ def _reliability(rows: Sequence[Mapping[str, Any]]) -> str:
         return ""
     places = [(row["score"], row["right"]) for row in known]
     sizes = [int(row["count"]) for row in known]
-    return _charts.diagonal(places, sizes, name="how often it is right, by how sure it is", axes=("how sure it is", "how often it is right"))
+    return _charts.diagonal(
+        places, sizes, name="how often it is right, by how sure it is", axes=("how sure it is", "how often it is right")
+    )
 
 
 def _mistake(item: Mapping[str, Any], shown: View) -> View:

@@ -90,7 +90,11 @@ def diagonal(points: Sequence[Point], counts: Sequence[int], *, name: str, axes:
 
 
 def scatter(
-    dots: Sequence[Dot], *, name: str, axes: tuple[str, str], forms: tuple[Callable[[float], str], Callable[[float], str]]
+    dots: Sequence[Dot],
+    *,
+    name: str,
+    axes: tuple[str, str],
+    forms: tuple[Callable[[float], str], Callable[[float], str]],
 ) -> str:
     """Labelled points over two axes that both begin at nought."""
     if not dots:

@@ -98,7 +98,9 @@ def _unfinished(told: Told) -> str:
     if facts.get("validation") is not None:
         score = f"{_words.percent(facts['validation'])} {_words.metric(facts.get('metric', 'score'))}"
         count = facts.get("validation_records")
-        so_far = f" So far: {_words.model(facts.get('model') or {})} with {score} on {count or 'the'} validation records."
+        so_far = (
+            f" So far: {_words.model(facts.get('model') or {})} with {score} on {count or 'the'} validation records."
+        )
     name = told.app.get("name", "This run")
     return f"{name} is not finished: the last stage done is {last}. The test set was not looked at.{so_far}"
 

@@ -29,7 +29,9 @@ def tiles(told: Told) -> list[View]:
     if trial is None:
         return found
     gains = ratios(told, trial)
-    found.append({"value": _words.megabytes(trial["size_mb"]), "name": "size", "note": _than(gains, "smaller", "larger")})
+    found.append(
+        {"value": _words.megabytes(trial["size_mb"]), "name": "size", "note": _than(gains, "smaller", "larger")}
+    )
     speed = _than(gains, "faster", "slower")
     found.append({"value": _words.milliseconds(trial["model_p50_ms"]), "name": "the model alone", "note": speed})
     threads = (told.stage("compress").get("contract") or {}).get("latency") or {}
@@ -77,7 +79,11 @@ def steps(told: Told) -> View | None:
     torch = told.stage("compress").get("torch")
     rows = [_step(told, trial) for trial in told.trials]
     first = [_torch_row(torch)] if torch else []
-    return {"rows": [*first, *rows], "metric": _words.metric(told.stage("compress").get("metric") or "score"), "chart": _cloud(told)}
+    return {
+        "rows": [*first, *rows],
+        "metric": _words.metric(told.stage("compress").get("metric") or "score"),
+        "chart": _cloud(told),
+    }
 
 
 def learning(told: Told) -> View | None:
@@ -92,7 +98,13 @@ def learning(told: Told) -> View | None:
     of_loss = _charts.line(losses, name="training loss by epoch", axes=("epoch", "training loss"), form=_plain)
     words = f"validation {name}"
     of_metric = _charts.line(metrics, name=f"{words} by epoch", axes=("epoch", words), form=_share, best=best)
-    return {"charts": [of_loss, of_metric], "rows": history, "metric": name, "best": history[best], "said": _trained(told)}
+    return {
+        "charts": [of_loss, of_metric],
+        "rows": history,
+        "metric": name,
+        "best": history[best],
+        "said": _trained(told),
+    }
 
 
 def tried(told: Told) -> View | None:
@@ -109,7 +121,12 @@ def tried(told: Told) -> View | None:
 def parity(told: Told) -> list[View]:
     """What changed from each form of the model to the next."""
     return [
-        {**step, "before": _words.plan(step["before"]), "after": _words.plan(step["after"]), "largest": f"{step['largest']:.2g}"}
+        {
+            **step,
+            "before": _words.plan(step["before"]),
+            "after": _words.plan(step["after"]),
+            "largest": f"{step['largest']:.2g}",
+        }
         for step in told.stage("package").get("parity") or []
     ]
 
@@ -160,7 +177,12 @@ def _than(gains: Mapping[str, Mapping[str, float]], more: str, less: str) -> str
 def _score(who: str, score: Mapping[str, float], mark: str) -> View:
     words = _words.interval(score)
     ends = score.get("low"), score.get("high")
-    return {"who": who, "mark": mark, "words": words, "bar": _charts.bar(score["value"], *ends, mark=mark, name=f"{who}: {words}")}
+    return {
+        "who": who,
+        "mark": mark,
+        "words": words,
+        "bar": _charts.bar(score["value"], *ends, mark=mark, name=f"{who}: {words}"),
+    }
 
 
 def _step(told: Told, trial: Mapping[str, Any]) -> View:
@@ -174,7 +196,11 @@ def _step(told: Told, trial: Mapping[str, Any]) -> View:
         "p50": _words.milliseconds(trial["p50_ms"]),
         "p95": _words.milliseconds(trial["p95_ms"]),
         "size": _words.megabytes(trial["size_mb"]),
-        "gains": [_gained(base, gains) for base, gains in ratios(told, trial).items() if trial["plan"] != REFERENCE or base != "fp32 ONNX"],
+        "gains": [
+            _gained(base, gains)
+            for base, gains in ratios(told, trial).items()
+            if trial["plan"] != REFERENCE or base != "fp32 ONNX"
+        ],
         "note": _noted(trial),
         "verdict": "shipped" if chosen else _verdict(trial),
         "chosen": chosen,
@@ -237,8 +263,19 @@ def _dot(told: Told, trial: Mapping[str, Any], *, named: bool) -> Dot:
 def _family(row: Mapping[str, Any], *, chosen: bool) -> View:
     reached = "not tried" if row["metric"] is None else _words.percent(row["metric"])
     took = _words.seconds(row["seconds"]) if row["seconds"] else ""
-    full = _charts.bar(row["metric"], None, None, mark="main" if chosen else "quiet", name=reached) if row["metric"] is not None else ""
-    return {"name": row["name"], "metric": reached, "took": took, "note": row.get("note", ""), "bar": full, "chosen": chosen}
+    full = (
+        _charts.bar(row["metric"], None, None, mark="main" if chosen else "quiet", name=reached)
+        if row["metric"] is not None
+        else ""
+    )
+    return {
+        "name": row["name"],
+        "metric": reached,
+        "took": took,
+        "note": row.get("note", ""),
+        "bar": full,
+        "chosen": chosen,
+    }
 
 
 def _trained(told: Told) -> str:

@@ -63,7 +63,9 @@ class Told:
     def done(self) -> list[Mapping[str, Any]]:
         """The events of finished stages, in the order of the road."""
         found = [event for event in self.events.values() if "stage" in event]
-        return sorted(found, key=lambda event: STAGES.index(event["stage"]) if event["stage"] in STAGES else len(STAGES))
+        return sorted(
+            found, key=lambda event: STAGES.index(event["stage"]) if event["stage"] in STAGES else len(STAGES)
+        )
 
     @property
     def trials(self) -> Sequence[Mapping[str, Any]]:

@@ -93,7 +93,9 @@ def _label(found: Any) -> Label:
     return tuple(Span(*span) for span in found) if isinstance(found, list) else found
 
 
-def _difference(name: str, told: tuple[Sequence[Label], Sequence[Any], Sequence[Any]], classes: Sequence[str]) -> dict[str, Any] | None:
+def _difference(
+    name: str, told: tuple[Sequence[Label], Sequence[Any], Sequence[Any]], classes: Sequence[str]
+) -> dict[str, Any] | None:
     metric = plugins.load("metrics", name)
     truth, one, other = told
     tables = [np.asarray(metric.table(truth, answers, classes)) for answers in (one, other)]

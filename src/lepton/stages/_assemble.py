@@ -25,7 +25,7 @@ class Parts:
 
 
 def write(
-    folder: Path, parts: Parts, graph: tuple[Path, bool], files: Mapping[str, bytes | Path] | None = None
+    folder: Path, parts: Parts, graph: tuple[Path, bool], *, files: Mapping[str, bytes | Path] | None = None
 ) -> Bundle:
     """Write the app folder around `graph` (its file, and whether batches may share a run)."""
     path, batchable = graph

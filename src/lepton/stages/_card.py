@@ -47,14 +47,16 @@ def _contract(winner: Mapping[str, Any], machine: Mapping[str, Any]) -> Iterator
     yield f"\n## Contract\n\nMeasured on {machine['processor']} ({machine['cores']} cores).\n"
     yield "| clause | asked | measured | kept |\n|---|---|---|---|"
     for clause in winner["clauses"]:
-        yield f"| {clause['name']} | {clause['asked']:.4g} | {clause['measured']:.4g} | {'yes' if clause['kept'] else 'no'} |"
+        kept = "yes" if clause["kept"] else "no"
+        yield f"| {clause['name']} | {clause['asked']:.4g} | {clause['measured']:.4g} | {kept} |"
 
 
 def _data(told: Mapping[str, Any]) -> Iterator[str]:
     yield "\n## Data\n"
     for split, counts in told["counts"].items():
         yield f"- {split}: {sum(counts.values()):,} labels over {len(counts)} classes"
-    yield f"- set aside as unreadable: {len(told['bad'])}; leaked into train: {len(told['leaks']['train'])} ({told['leaks']['policy']})"
+    leaks = told["leaks"]
+    yield f"- set aside as unreadable: {len(told['bad'])}; leaked into train: {len(leaks['train'])} ({leaks['policy']})"
 
 
 def _limits(told: Mapping[str, Any]) -> Iterator[str]:

@@ -15,7 +15,7 @@ _LARGEST_SOUND = 300_000
 
 
 def preview(stage: Stage, record: Record, modality: str) -> dict[str, Any]:
-    """What the report shows of a record: its id and label, and `text`, or `file` (relative to the artifact) and `kind`."""
+    """What the report shows of a record: id, label, `kind`, and `text` or `file` (relative to the artifact)."""
     known = {"id": record.id, "label": record.label}
     raw = record.read()
     if isinstance(raw, str):

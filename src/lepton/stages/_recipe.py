@@ -75,7 +75,8 @@ def resolve(table: Mapping[str, Any], base: Path) -> tuple[dict[str, Any], list[
 def schemas() -> dict[str, Any]:
     """The sections a recipe can have: [app], [model], [contract] and one for each stage that has settings."""
     found: dict[str, Any] = {"app": AppSettings}
-    for stage in map(lambda name: plugins.load("stages", name), plugins.names("stages")):
+    for name in plugins.names("stages"):
+        stage = plugins.load("stages", name)
         found.setdefault(stage.SECTION, stage.Settings)
     return {**found, "model": Plugin("models", "build", also=("auto",)), "contract": Contract}
 

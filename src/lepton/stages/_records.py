@@ -34,7 +34,7 @@ def read_records(path: Path, split: str | None = None) -> list[Record]:
 
 
 def _record(row: dict[str, Any], kept: bytes) -> Record:
-    raw: str | bytes | Path = row["text"] if "text" in row else b""
+    raw: str | bytes | Path = row.get("text", b"")
     if "kept" in row:
         raw = kept[slice(*row["kept"])]
     elif "path" in row:

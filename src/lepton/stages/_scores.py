@@ -19,9 +19,10 @@ Answered = tuple[Sequence[Record], Sequence[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class OperatingPoint:
-    """How a threshold for the second of two classes is chosen: the highest sensitivity at a least specificity, or the least cost.
+    """How a threshold for the second of two classes is chosen on the validation set.
 
-    miss_cost: what a missed positive costs when a false alarm costs 1.
+    specificity: the highest sensitivity with at least this specificity. miss_cost: the least cost, a missed positive
+    costing this much when a false alarm costs 1.
     """
 
     specificity: Annotated[float, Range(0, 1)] | None = None
@@ -62,7 +63,12 @@ def details(task: str, answered: Answered, classes: Sequence[str]) -> dict[str, 
     """Per class, confusion and reliability, where answers are classes; per class alone where they are entities."""
     records, answers = answered
     if not _is_ranking(answers):
-        return {"classes": list(classes), "per_class": _per_entity(answered, classes), "confusion": None, "reliability": None}
+        return {
+            "classes": list(classes),
+            "per_class": _per_entity(answered, classes),
+            "confusion": None,
+            "reliability": None,
+        }
     labels = [record.label for record in records]
     truth, answer = _answers.true(labels, classes), _answers.chosen(answers, classes)
     found = {
@@ -82,7 +88,9 @@ def _operating(positive: np.ndarray, called: np.ndarray) -> dict[str, float]:
 
 
 def _per_entity(answered: Answered, classes: Sequence[str]) -> list[dict[str, Any]]:
-    pairs = [(_answers.spans(record.label), _answers.found_spans(answer)) for record, answer in zip(*answered, strict=True)]
+    pairs = [
+        (_answers.spans(record.label), _answers.found_spans(answer)) for record, answer in zip(*answered, strict=True)
+    ]
     return [_entity_row(name, pairs) for name in classes]
 
 

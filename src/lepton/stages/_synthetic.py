@@ -2,6 +2,7 @@
 
 import io
 import wave
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
@@ -9,12 +10,13 @@ from PIL import Image
 from lepton.core import seeds
 from lepton.core.types import Raw
 
-_WORDS = "the a one my card train price name city rises falls opens please when where how new old".split()
+_WORDS = ("the", "a", "my", "card", "train", "price", "name", "city", "rises", "opens", "when", "where", "how", "new")
 
 
 def inputs(modality: str, *, count: int, seed: int) -> list[Raw]:
     """`count` made-up raw inputs of the modality: smooth pictures (PNG), sweeps (WAV), or sentences of common words."""
-    make = {"image": _picture, "audio": _sweep, "text": _sentence}[modality]
+    makers: dict[str, Callable[[np.random.Generator], Raw]] = {"image": _picture, "audio": _sweep, "text": _sentence}
+    make = makers[modality]
     return [make(seeds.generator(seed, "synthetic", index)) for index in range(count)]
 
 

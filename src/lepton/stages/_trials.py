@@ -111,7 +111,7 @@ def clauses(trial: Trial, reference: Trial, how: Bench) -> list[Clause]:
     """Every clause of the contract held against a trial; the standing ones where nothing was asked."""
     contract = how.contract
     limit, origin = allowed_drop(contract, len(how.truth))
-    found = [_at_most("drop (95 % bound)", limit, trial.drop_bound, origin)]
+    found = [_at_most("drop (95 % bound)", limit, trial.drop_bound, note=origin)]
     if contract.metric.min is not None:
         least = contract.metric.min
         found.append(Clause("metric (validation)", least, trial.metric, trial.metric >= least))
@@ -127,7 +127,7 @@ def _latency_clauses(trial: Trial, contract: Contract) -> list[Clause]:
         found.append(_at_most("latency p50 (ms)", asked.p50_ms, trial.p50_ms))
     if not found:
         found.append(
-            _at_most("time over fp32 ONNX (95 % bound)", 1.0, trial.ratio_high, "no slower, the standing limit")
+            _at_most("time over fp32 ONNX (95 % bound)", 1.0, trial.ratio_high, note="no slower, the standing limit")
         )
     return found
 
@@ -135,10 +135,10 @@ def _latency_clauses(trial: Trial, contract: Contract) -> list[Clause]:
 def _size_clauses(trial: Trial, reference: Trial, contract: Contract) -> list[Clause]:
     if contract.size_mb is not None:
         return [_at_most("size (MB)", contract.size_mb, trial.size_mb)]
-    return [_at_most("size (MB)", reference.size_mb, trial.size_mb, "no larger, the standing limit")]
+    return [_at_most("size (MB)", reference.size_mb, trial.size_mb, note="no larger, the standing limit")]
 
 
-def _at_most(name: str, asked: float, measured: float, note: str = "") -> Clause:
+def _at_most(name: str, asked: float, measured: float, *, note: str = "") -> Clause:
     return Clause(name, asked, measured, measured <= asked, note)
 
 

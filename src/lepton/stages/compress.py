@@ -14,6 +14,7 @@ from lepton.core.ledger import Ledger
 from lepton.core.settings import Plugin, Range
 from lepton.core.types import Arrays
 from lepton.export.onnx import export
+from lepton.models._network import Network
 from lepton.runtime import app as apps
 from lepton.runtime.bench import compare_latency
 from lepton.stages import _assemble, _encoded, _model, _trials
@@ -87,7 +88,7 @@ class _Work:
 
     stage: Stage
     described: Mapping[str, Any]
-    network: _model.Network
+    network: Network
     calibration: Sequence[Arrays]
     transform: str
     bench: Bench
@@ -121,7 +122,7 @@ class _Work:
         return _trials.measure(name, (app, reference), self.bench)
 
     def torch(self) -> dict[str, float]:
-        """Median ms of a call of the network in eager PyTorch at the contract's batch and threads, and MB of its weights."""
+        """Median ms of a call in eager PyTorch at the contract's batch and threads, and MB of the weights."""
         latency = self.bench.contract.latency
         samples = [self.calibration[index % len(self.calibration)] for index in range(latency.batch)]
         arrays = plugins.load("transforms", self.transform).collate(samples)

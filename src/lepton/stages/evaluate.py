@@ -146,7 +146,7 @@ def _slices(stage: Stage, test: Sequence[Record], found: Sequence[Any]) -> list[
 
 def _slice(stage: Stage, pair: tuple[Sequence[Record], Sequence[Any]], inside: np.ndarray) -> dict[str, Any]:
     test, found = pair
-    picked = np.flatnonzero(inside)
+    picked = np.flatnonzero(inside).tolist()
     task = plugins.load("tasks", stage.task)
     metric = plugins.load("metrics", task.METRICS[0])
     truth = [test[index].label for index in picked]

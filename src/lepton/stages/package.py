@@ -55,7 +55,7 @@ def run(stage: Stage) -> None:
     kept = _golden(stage, served, validation)
     more = {"contract": work.contract(), "machine": machine.fingerprint(), "provenance": work.provenance()}
     files = {**kept, "CARD.md": _card.render(stage, work.winner, more).encode()}
-    bundle = _assemble.write(stage.folder / "app", work.parts(more), work.graph(work.plan), files)
+    bundle = _assemble.write(stage.folder / "app", work.parts(more), work.graph(work.plan), files=files)
     listed = bundle.manifest.files
     stage.fact(app={"id": bundle.id, "size_mb": bundle.size_mb(), "files": listed, "golden": len(kept)}, **more)
 

@@ -22,6 +22,7 @@ from lepton.stages._stage import Stage
 from lepton.training import loop
 from lepton.training.data import Samples
 from lepton.training.settings import TrainSettings
+from lepton.transforms._fitted import Fitted
 
 SECTION = "train"
 AFTER = ("prepare",)
@@ -74,7 +75,7 @@ class Trained:
     candidate: Candidate
     network: Network
     described: Mapping[str, Any]
-    transform: tuple[str, _encoded.Fitted]
+    transform: tuple[str, Fitted]
     history: list[dict[str, float]]
     seconds: float
 
@@ -164,7 +165,7 @@ def train_one(data: Data, candidate: Candidate, *, label: str = "") -> Trained:
 @dataclass(frozen=True)
 class _Encoded:
     name: str
-    fitted: _encoded.Fitted
+    fitted: Fitted
     train: Sequence[Arrays]
     validation: Sequence[Arrays]
 

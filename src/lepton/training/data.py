@@ -74,8 +74,8 @@ class Loader:
             inputs, targets = self._stacked
             return [tensor[index] for tensor in inputs], targets[index]
         arrays = self.samples.collate([self.samples.arrays[index] for index in chosen])
-        targets = [self.samples.targets[index] for index in chosen]
-        return [torch.from_numpy(arrays[name]) for name in self.samples.inputs], _pad(targets)
+        wanted = _pad([self.samples.targets[index] for index in chosen])
+        return [torch.from_numpy(arrays[name]) for name in self.samples.inputs], wanted
 
 
 def _stack(samples: Samples) -> Batch | None:

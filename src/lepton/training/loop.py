@@ -119,7 +119,7 @@ def _epoch(job: Job, settings: TrainSettings, run: _Epoch) -> float:
             _step(job.network, settings, run.state)
         losses.append(loss)
         if index % 10 == 9 or index + 1 == len(run.loader):
-            _tell(run, losses, step, settings)
+            _tell(run, losses, settings)
     return float(torch.stack(losses).mean())
 
 
@@ -152,7 +152,7 @@ def _backward(
     inputs, targets, context = batch
     with context:
         logits = job.network(*inputs)
-    loss = job.objective.loss(logits.float(), targets, settings.smoothing, job.weights)
+    loss = job.objective.loss(logits.float(), targets, smoothing=settings.smoothing, weights=job.weights)
     (loss / settings.accumulate).backward()
     return loss.detach()
 
@@ -166,7 +166,7 @@ def _step(network: nn.Module, settings: TrainSettings, state: State) -> None:
         state.averaged.update_parameters(network)
 
 
-def _tell(run: _Epoch, losses: list[Tensor], step: int, settings: TrainSettings) -> None:
+def _tell(run: _Epoch, losses: list[Tensor], settings: TrainSettings) -> None:
     recent = float(torch.stack(losses[-10:]).mean())
     if not math.isfinite(recent):
         rule = f"The loss of epoch {run.number + 1}, batch {len(losses)} is not a number"
@@ -175,8 +175,8 @@ def _tell(run: _Epoch, losses: list[Tensor], step: int, settings: TrainSettings)
         )
     last = run.state.history[-1]["metric"] if run.state.history else math.nan
     done = 10 if len(losses) % 10 == 0 else len(losses) % 10
-    note = f"epoch {run.number + 1}/{run.total}  loss {recent:.3f}  validation {last:.4f}  lr {_rate(run.state.optimizer):.1e}"
-    run.bar.step(done, note)
+    place, rate = f"epoch {run.number + 1}/{run.total}", _rate(run.state.optimizer)
+    run.bar.step(done, f"{place}  loss {recent:.3f}  validation {last:.4f}  lr {rate:.1e}")
 
 
 def _start(job: Job, settings: TrainSettings, device: torch.device) -> State:

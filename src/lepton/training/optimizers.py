@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -11,12 +11,12 @@ from torch import Tensor, nn
 class Optimizer(Protocol):
     """What the loop needs of an optimizer."""
 
-    param_groups: list[dict[str, object]]
+    param_groups: list[dict[str, Any]]
 
     def step(self) -> None: ...  # noqa: D102
     def zero_grad(self) -> None: ...  # noqa: D102
-    def state_dict(self) -> dict[str, object]: ...  # noqa: D102
-    def load_state_dict(self, state: dict[str, object]) -> None: ...  # noqa: D102
+    def state_dict(self) -> dict[str, Any]: ...  # noqa: D102
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...  # noqa: D102
 
 
 def adamw(network: nn.Module, rate: float, decay: float) -> torch.optim.Optimizer:
@@ -49,7 +49,7 @@ class Together:
         self.parts = parts
 
     @property
-    def param_groups(self) -> list[dict[str, object]]:
+    def param_groups(self) -> list[dict[str, Any]]:
         """The groups of all parts."""
         return list(itertools.chain.from_iterable(part.param_groups for part in self.parts))
 
@@ -63,20 +63,20 @@ class Together:
         for part in self.parts:
             part.zero_grad()
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         """The parts' states in their order."""
         return {"parts": [part.state_dict() for part in self.parts]}
 
-    def load_state_dict(self, state: dict[str, list[dict[str, object]]]) -> None:
+    def load_state_dict(self, state: dict[str, list[dict[str, Any]]]) -> None:
         """Take back what `state_dict` gave."""
         for part, kept in zip(self.parts, state["parts"], strict=True):
             part.load_state_dict(kept)
 
 
-OPTIMIZERS: dict[str, Callable[[nn.Module, float, float], Optimizer]] = {f.__name__: f for f in (adamw, sgd, muon)}
+OPTIMIZERS: dict[str, Callable[[nn.Module, float, float], Optimizer]] = {"adamw": adamw, "sgd": sgd, "muon": muon}
 
 
-def _groups(named: Iterable[tuple[str, Tensor]], decay: float) -> list[dict[str, object]]:
+def _groups(named: Iterable[tuple[str, Tensor]], decay: float) -> list[dict[str, Any]]:
     trained = [parameter for _, parameter in named if parameter.requires_grad]
     decayed = [parameter for parameter in trained if parameter.ndim > 1]
     kept = [parameter for parameter in trained if parameter.ndim <= 1]
