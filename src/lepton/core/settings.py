@@ -118,7 +118,7 @@ def _check(value: Any, annotation: Any, where: str) -> tuple[Any, list[UserError
     choice = _choice(annotation)
     if value is None and _optional(annotation):
         return None, []
-    if choice and isinstance(value, list) and _list_of(annotation):
+    if choice and _list_of(annotation):
         return _many(value, choice, where)
     if choice and not _plain_match(value, annotation):
         return choose(value, choice, where)
@@ -130,7 +130,10 @@ def _check(value: Any, annotation: Any, where: str) -> tuple[Any, list[UserError
         return value, [UserError(f"[{where}] is wrong", rule=wrong.rule, received=repr(value), remedy=wrong.remedy)]
 
 
-def _many(values: list[Any], choice: Plugin, where: str) -> tuple[Any, list[UserError]]:
+def _many(values: Any, choice: Plugin, where: str) -> tuple[Any, list[UserError]]:
+    if not isinstance(values, list):
+        rule = f"It must be a list of names of {choice.room}, or of tables {{ name = ..., settings }}"
+        return values, [UserError(f"[{where}] is wrong", rule=rule, received=repr(values))]
     pairs = [choose(value, choice, f"{where}[{index}]") for index, value in enumerate(values)]
     return [value for value, _ in pairs], [fault for _, faults in pairs for fault in faults]
 

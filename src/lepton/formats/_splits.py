@@ -35,7 +35,7 @@ def carve(
 
     Raises UserError for unknown fields, for shares that leave a split empty, and for a choice that parts a group.
     """
-    _check(split)
+    check(split)
     splits = [record.split or "train" for record in records]
     given = set(splits)
     for part in _PARTS:
@@ -49,7 +49,8 @@ def carve(
     return [replace(record, split=part) for record, part in zip(records, splits, strict=True)]
 
 
-def _check(split: Mapping[str, Any]) -> None:
+def check(split: Mapping[str, Any]) -> None:
+    """Raise UserError where `split` is no table of shares, choices and a group."""
     for key in split:
         if key not in _KEYS:
             raise plugins.unknown("key in [data.split]", key, list(_KEYS))

@@ -31,7 +31,7 @@ def data(told: Told, media: Media) -> View | None:
         **counts(facts),
         "entities": facts.get("records") != sum(sum(own.values()) for own in (facts.get("counts") or {}).values()),
         "findings": [_finding(item) for item in facts.get("findings") or []],
-        "leaked": [pair for pair in leaks.get("pairs") or []],
+        "leaked": list(leaks.get("pairs") or []),
         "policy": leaks.get("policy"),
         "notes": facts.get("notes") or [],
         "bad": facts.get("bad") or [],
@@ -85,13 +85,13 @@ def answers(told: Told) -> View | None:
 
 def confused(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> list[View]:
     """The pairs of classes that are taken for each other most often, the most first; rows are given."""
-    found = [
+    found: list[View] = [
         {"given": classes[row], "answered": classes[column], "count": count, "of": sum(line)}
         for row, line in enumerate(matrix)
         for column, count in enumerate(line)
         if row != column and count
     ]
-    return sorted(found, key=lambda pair: -pair["count"])[:_PAIRS]
+    return sorted(found, key=lambda pair: pair["count"], reverse=True)[:_PAIRS]
 
 
 def mistakes(told: Told, media: Media) -> list[View]:

@@ -16,6 +16,9 @@ _LETTER = 7.2  # about the width of a letter at 12 units, to leave room for labe
 Point = tuple[float, float]
 """A place (x, y) in the data's units."""
 
+Form = Callable[[float], str]
+"""How a value is written."""
+
 
 @dataclass(frozen=True)
 class Dot:
@@ -59,7 +62,7 @@ def line(
     *,
     name: str,
     axes: tuple[str, str],
-    form: Callable[[float], str],
+    form: Form,
     limits: tuple[float, float] | None = None,
     best: int | None = None,
 ) -> str:
@@ -68,7 +71,7 @@ def line(
     if not known:
         return ""
     x, y = _axes(known, limits)
-    parts = [*_frame((x, y), axes, form), _path(known, (x, y))]
+    parts = [*_frame((x, y), axes, (_number, form)), _path(known, (x, y))]
     if len(known) <= 40:
         parts += [_circle((x.place(a), y.place(b)), f"{_number(a)}: {form(b)}", "dot") for a, b in known]
     if best is not None and best < len(known):
@@ -81,7 +84,7 @@ def diagonal(points: Sequence[Point], counts: Sequence[int], *, name: str, axes:
     """Points of two shares beside the line on which they would be equal; larger points stand for more records."""
     x, y = Axis(0, 1, _LEFT, WIDTH - _RIGHT), Axis(0, 1, HEIGHT - _BOTTOM, _TOP)
     ends = f'x1="{x.start}" y1="{y.start}" x2="{x.end}" y2="{y.end}"'
-    parts = [*_frame((x, y), axes, _share), f'<line class="ideal" {ends}/>', _path(points, (x, y))]
+    parts = [*_frame((x, y), axes, (_share, _share)), f'<line class="ideal" {ends}/>', _path(points, (x, y))]
     most = max(counts, default=1) or 1
     for (a, b), count in zip(points, counts, strict=True):
         hint = f"{_share(a)} sure, {_share(b)} right, {count:,} records"
@@ -94,15 +97,16 @@ def scatter(
     *,
     name: str,
     axes: tuple[str, str],
-    forms: tuple[Callable[[float], str], Callable[[float], str]],
+    forms: tuple[Form, Form],
 ) -> str:
     """Labelled points over two axes that both begin at nought."""
     if not dots:
         return ""
     across = _upto([dot.x for dot in dots], (_LEFT, WIDTH - _RIGHT))
     up = _upto([dot.y for dot in dots], (HEIGHT - _BOTTOM, _TOP))
-    parts = [*_frame((across, up), axes, forms[1], forms[0])]
-    taken: list[tuple[float, float, float]] = []
+    parts = [*_frame((across, up), axes, forms)]
+    places = [(across.place(dot.x), up.place(dot.y)) for dot in dots]
+    taken = [(place[0] - 6, place[0] + 6, place[1] + 4) for place in places]
     for dot in sorted(dots, key=lambda dot: dot.mark != "chosen"):
         at = across.place(dot.x), up.place(dot.y)
         parts.append(_circle(at, f"{dot.name}: {dot.hint}", f"dot {dot.mark}", radius=7 if dot.mark == "chosen" else 5))
@@ -176,24 +180,20 @@ def _upto(values: Sequence[float], ends: tuple[float, float]) -> Axis:
     return Axis(0, max([*values, 1e-12]) * 1.15, *ends)
 
 
-def _frame(
-    axes: tuple[Axis, Axis],
-    names: tuple[str, str],
-    form: Callable[[float], str],
-    x_form: Callable[[float], str] | None = None,
-) -> Iterator[str]:
+def _frame(axes: tuple[Axis, Axis], names: tuple[str, str], forms: tuple[Form, Form]) -> Iterator[str]:
     x, y = axes
     for value in ticks(y.low, y.high):
         at = y.place(value)
         yield f'<line class="grid" x1="{x.start}" x2="{x.end}" y1="{at:.1f}" y2="{at:.1f}"/>'
-        yield f'<text x="{x.start - 6}" y="{at + 4:.1f}" text-anchor="end">{escape(form(value))}</text>'
+        yield f'<text x="{x.start - 6}" y="{at + 4:.1f}" text-anchor="end">{escape(forms[1](value))}</text>'
     for value in ticks(x.low, x.high, 6):
         if names[0] == "epoch" and value % 1:
             continue
-        words = (x_form or _number)(value)
+        words = forms[0](value)
         yield f'<text x="{x.place(value):.1f}" y="{y.start + 17}" text-anchor="middle">{escape(words)}</text>'
     yield f'<line class="base" x1="{x.start}" x2="{x.end}" y1="{y.start}" y2="{y.start}"/>'
-    yield f'<text class="axis" x="{(x.start + x.end) / 2}" y="{HEIGHT - 6}" text-anchor="middle">{escape(names[0])}</text>'
+    middle = (x.start + x.end) / 2
+    yield f'<text class="axis" x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{escape(names[0])}</text>'
     turn = f'transform="rotate(-90 12 {(y.start + y.end) / 2})"'
     yield f'<text class="axis" x="12" y="{(y.start + y.end) / 2}" text-anchor="middle" {turn}>{escape(names[1])}</text>'
 
@@ -222,7 +222,9 @@ def _name(dot: Dot, at: Point, taken: list[tuple[float, float, float]]) -> str:
 
 def _svg(parts: Sequence[str], name: str, size: tuple[float, float] = (WIDTH, HEIGHT)) -> str:
     box = f"0 0 {size[0]:.0f} {size[1]:.0f}"
-    return f'<svg class="chart" role="img" aria-label="{escape(name)}" viewBox="{box}">{"".join(parts)}</svg>'
+    widest = f"max-width: {1.3 * size[0]:.0f}px"
+    head = f'<svg class="chart" role="img" aria-label="{escape(name)}" viewBox="{box}" style="{widest}">'
+    return f"{head}{''.join(parts)}</svg>"
 
 
 def _share(value: float) -> str:

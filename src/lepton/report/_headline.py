@@ -81,13 +81,13 @@ def _beaten(told: Told) -> str:
 
 def _refused(told: Told) -> str:
     said = [_nearly(trial) for trial in told.nearest(2)]
-    nearest = f" Nearest: {' | '.join(said)}." if said else ""
+    nearest = f" Nearest: {'; '.join(said)}." if said else ""
     return f"{told.app.get('name', 'This run')}: nothing was shipped, since no candidate keeps the contract.{nearest}"
 
 
 def _nearly(trial: Mapping[str, Any]) -> str:
     clauses = map(_words.clause, missed(trial))
-    misses = "; ".join(f"{clause['name']} {clause['measured']}, asked {clause['asked']}" for clause in clauses)
+    misses = "; ".join(f"{clause['name']}: {clause['measured']}, asked {clause['asked']}" for clause in clauses)
     return f"{_words.plan(trial['plan'])} misses {misses}"
 
 
@@ -106,4 +106,5 @@ def _unfinished(told: Told) -> str:
 
 
 def _first_score(facts: Mapping[str, Any]) -> tuple[str, Mapping[str, float]]:
-    return next(iter(facts["metrics"].items()))
+    name = next(iter(facts["metrics"]))
+    return name, facts["metrics"][name]

@@ -190,8 +190,8 @@ def _step(told: Told, trial: Mapping[str, Any]) -> View:
     return {
         "plan": _words.plan(trial["plan"]),
         "metric": _words.percent(trial["metric"]),
-        "drop": _words.points(trial["drop"]),
-        "bound": _words.points(trial["drop_bound"]),
+        "drop": f"{100 * trial['drop']:.2f}",
+        "bound": f"{100 * trial['drop_bound']:.2f}",
         "model": _words.milliseconds(trial["model_p50_ms"]),
         "p50": _words.milliseconds(trial["p50_ms"]),
         "p95": _words.milliseconds(trial["p95_ms"]),

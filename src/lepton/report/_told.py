@@ -92,4 +92,5 @@ def missed(trial: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _excess(clause: Mapping[str, Any]) -> float:
-    return abs(float(clause["measured"]) - clause["asked"]) / max(abs(float(clause["asked"])), 1e-9)
+    asked, measured = float(clause["asked"]), float(clause["measured"])
+    return abs(measured - asked) / max(abs(asked), 1e-9)

@@ -29,18 +29,18 @@ def compare(first: str | Path, second: str | Path) -> dict[str, Any]:
 
 
 def paired(first: Told, second: Told) -> dict[str, Any]:
-    """The differences on shared records: {"n", "first_only", "second_only" (records that only that run answered), "metrics"}."""
+    """The differences on the records that both answered, how many those are, and how many only one of them answered."""
     one, other = _answers(first), _answers(second)
     shared = [name for name in one if name in other and one[name]["label"] == other[name]["label"]]
     counts = {"n": len(shared), "first_only": len(one) - len(shared), "second_only": len(other) - len(shared)}
     if not shared:
         return {**counts, "metrics": {}}
     truth = [_label(one[name]["label"]) for name in shared]
-    told = [[rows[name]["answer"] for name in shared] for rows in (one, other)]
+    told = truth, [one[name]["answer"] for name in shared], [other[name]["answer"] for name in shared]
     classes = first.stage("prepare").get("classes") or []
     same = classes == (second.stage("prepare").get("classes") or [])
     names = [name for name in first.stage("evaluate").get("metrics") or {} if same and name in plugins.names("metrics")]
-    found = {name: _difference(name, (truth, *told), classes) for name in names}
+    found = {name: _difference(name, told, classes) for name in names}
     return {**counts, "metrics": {name: value for name, value in found.items() if value is not None}}
 
 

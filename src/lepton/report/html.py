@@ -1,5 +1,6 @@
 """A run as one HTML file that needs nothing else: pictures, sound and charts are inside it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from lepton.report._told import Told
 from lepton.report.summary import summarise
 
 _HERE = Path(__file__).parent
+_UNIT = re.compile(r"(?<=\d) (?=%|ms\b|MB\b|kB\b|points\b)")
 
 
 def write(run_folder: str | Path, out: str | Path | None = None) -> Path:
-    """Write `index.html` and `report.json` into `out` (default: `report` in the run's folder) and give the page's path."""
+    """Write `index.html` and `report.json` into `out` (default: the run's `report`) and give the page's path."""
     folder = Path(out) if out else Path(run_folder) / "report"
     page = render(run_folder)
     files.write_json(folder / "report.json", summarise(run_folder))
@@ -39,9 +41,14 @@ def _template() -> Any:
     except ModuleNotFoundError as error:
         raise MissingExtra("The HTML report needs jinja2, which is not installed", "train") from error
     loader = jinja2.FileSystemLoader(_HERE)
-    place = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.ChainableUndefined)
+    place = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.ChainableUndefined, finalize=_unbroken)
     place.trim_blocks = place.lstrip_blocks = True
     return place.get_template("template.html")
+
+
+def _unbroken(value: Any) -> Any:
+    """Keep a figure and its unit on one line."""
+    return type(value)(_UNIT.sub("\N{NO-BREAK SPACE}", value)) if isinstance(value, str) else value
 
 
 def _view(told: Told) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from lepton.core.contract import Contract
 from lepton.core.errors import Faults, UserError
 from lepton.core.settings import Plugin
 from lepton.core.types import Json
+from lepton.formats import _splits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,10 +146,29 @@ def _task_faults(task: Any, resolved: Mapping[str, Any]) -> list[UserError]:
 
 
 def _data_faults(data: Any, base: Path) -> list[UserError]:
-    source = data.get("source") if isinstance(data, Mapping) else None
+    if not isinstance(data, Mapping):
+        return []
+    name = data.get("format")
+    unknown = [plugins.unknown("format in [data.format]", name, plugins.names("formats"))]
+    odd = unknown if isinstance(name, str) and name not in plugins.names("formats") else []
+    return [*_source_faults(data.get("source"), base), *odd, *_split_faults(data.get("split"))]
+
+
+def _split_faults(split: Any) -> list[UserError]:
+    if not isinstance(split, Mapping):
+        return []
+    try:
+        _splits.check(split)
+    except UserError as fault:
+        return [fault]
+    return []
+
+
+def _source_faults(source: Any, base: Path) -> list[UserError]:
     paths = list(source.values()) if isinstance(source, Mapping) else [source]
     builtin = plugins.names("formats")
-    missing = [item for item in paths if isinstance(item, str) and item not in builtin and not (base / item).exists()]
+    asked = [item for item in paths if isinstance(item, str) and item not in builtin]
+    missing = [item for item in asked if not item.strip() or "\0" in item or not (base / item).exists()]
     return [
         UserError("[data.source] does not exist", rule="A path starts from the recipe's folder", received=item)
         for item in missing

@@ -73,7 +73,7 @@ def _cells(values: np.ndarray, axis: int, count: int = 8) -> np.ndarray:
 
 
 def _edges(grey: np.ndarray) -> np.ndarray:
-    """Histograms of oriented gradients, nine directions in 8 x 8 cells, each cell to length 1 (Dalal and Triggs 2005)."""
+    """Histograms of oriented gradients, nine directions in 8 x 8 cells, each of length 1 (Dalal and Triggs 2005)."""
     down, right = np.gradient(grey)
     strength, angle = np.hypot(down, right), np.arctan2(down, right) % np.pi
     bins = np.minimum((angle / np.pi * 9).astype(int), 8)

@@ -236,4 +236,4 @@ def _set_rate(optimizer: optimizers.Optimizer, settings: TrainSettings, factor: 
 
 
 def _rate(optimizer: optimizers.Optimizer) -> float:
-    return float(optimizer.param_groups[0]["lr"])  # type: ignore[arg-type]
+    return float(optimizer.param_groups[0]["lr"])
