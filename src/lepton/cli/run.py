@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from lepton.cli._output import print_json, progress
-from lepton.core.errors import MissingExtra
+from lepton.cli._output import note, print_json, progress
+from lepton.core.errors import ContractNotKept, MissingExtra
 
 HELP = "take a recipe from data to a packaged app"
 
@@ -26,9 +26,15 @@ def main(args: argparse.Namespace) -> int:
         from lepton.stages import _road
     except ModuleNotFoundError as error:
         raise MissingExtra(f"lepton run needs {error.name}, which is not installed", "train") from error
-    done = _road.run(args.recipe, out=args.out, sets=args.set, until=args.until, progress=progress(quiet=args.quiet))
     from lepton.report import html, summary
 
+    recipe = _road.check(args.recipe, args.set)
+    folder = _road.folder_for(recipe, args.out)
+    try:
+        done = _road.run(recipe, out=folder, until=args.until, progress=progress(quiet=args.quiet))
+    except ContractNotKept:
+        note(f"The report says how near each candidate came: {html.write(folder)}")
+        raise
     page = html.write(done.folder)
     told = summary.summarise(done.folder)
     if args.json:

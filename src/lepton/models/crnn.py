@@ -23,8 +23,8 @@ TRANSFORMS = {"audio": "logmel"}
 OBJECTIVES = {"audio-classification": CLASSES}
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "tiny": {"widths": [16, 32], "kernel": 3, "hidden": 32, "layers": 1, "dropout": 0.1},
-        "small": {"widths": [24, 48, 64], "kernel": 3, "hidden": 64, "layers": 1, "dropout": 0.3},
+        "tiny": {"widths": [8, 16, 24], "kernel": 3, "hidden": 24, "layers": 1, "dropout": 0.1},
+        "small": {"widths": [16, 32, 48], "kernel": 3, "hidden": 48, "layers": 1, "dropout": 0.3},
         "large": {"widths": [32, 64, 96], "kernel": 3, "hidden": 128, "layers": 2, "dropout": 0.3},
     }
 )
@@ -39,7 +39,7 @@ def build(
     hidden: Annotated[int, Range(1, 2048)] | None = None,
     layers: Annotated[int, Range(1, 8)] | None = None,
     dropout: Annotated[float, Range(0, 0.9)] | None = None,
-    activation: Activation = "relu",
+    activation: Activation = "silu",
 ) -> nn.Module:
     """Make a CRNN whose `forward` takes features (B, T, M) and gives logits (B, C).
 

@@ -40,7 +40,7 @@ def build(
     stem_kernel: Annotated[int, Range(1, 15)] | None = None,
     kernel: Annotated[int, Range(1, 15)] | None = None,
     dropout: Annotated[float, Range(0, 0.9)] | None = None,
-    activation: Activation = "relu",
+    activation: Activation = "silu",
 ) -> nn.Module:
     """Make a DS-CNN whose `forward` takes features (B, T, M) and gives logits (B, C).
 

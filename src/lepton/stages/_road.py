@@ -41,26 +41,31 @@ class Run:
 
 
 def run(
-    recipe: str | Path,
+    recipe: str | Path | Recipe,
     *,
     out: str | Path | None = None,
     sets: Sequence[str] = (),
     until: str | None = None,
     progress: Progress | None = None,
 ) -> Run:
-    """Take the recipe down the road, into the folder `out` (default `runs/<app name>` beside the working folder).
+    """Take the recipe down the road, into the folder `out` (see `folder_for`). A checked `Recipe` is taken as it is.
 
     Finished stages whose inputs have not changed are skipped; a killed one goes on from its checkpoint or journal.
     `until` names the last stage to run. Raises Faults for a wrong recipe and ContractNotKept where nothing keeps
     the contract.
     """
-    checked = load(Path(recipe), sets)
+    checked = recipe if isinstance(recipe, Recipe) else load(Path(recipe), sets)
     order = stage_order(until)
-    folder = Path(out) if out else Path("runs") / checked.table["app"]["name"]
+    folder = folder_for(checked, out)
     folder.mkdir(parents=True, exist_ok=True)
     files.write_text(folder / "recipe.toml", tomli_w.dumps(_without_none(checked.table)))
     road = _Road(checked, folder, Ledger(folder / "ledger.jsonl"), progress or Silent())
     return road.go(order)
+
+
+def folder_for(recipe: Recipe, out: str | Path | None = None) -> Path:
+    """The run's folder: `out`, or `runs/<app name>` under the working folder."""
+    return Path(out) if out else Path("runs") / str(recipe.table["app"]["name"])
 
 
 def stage_order(until: str | None = None) -> list[str]:
