@@ -21,6 +21,18 @@ from lepton.models._shape import Shape
 
 TRANSFORMS = {"audio": "logmel"}
 OBJECTIVES = {"audio-classification": CLASSES}
+TRAIN = {
+    "batch": 64,
+    "lr": 3e-3,
+    "weight_decay": 0.02,
+    "schedule": "cosine",
+    "warmup": 0.15,
+    "clip": 5.0,
+    "smoothing": 0.1,
+    "mixup": 0.2,
+    "ema": 0.99,
+}
+AUTO = ({"preset": "small"},)
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "tiny": {"widths": [8, 16, 24], "kernel": 3, "hidden": 24, "layers": 1, "dropout": 0.1},
