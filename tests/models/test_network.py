@@ -69,3 +69,12 @@ def test_scaling_is_saved_and_not_trained():
     network = Network(nn.Linear(2, 1), normalisation(_images()))
     assert {"mean", "std"} < set(network.state_dict())
     assert {name for name, _ in network.named_parameters()} == {"body.weight", "body.bias"}
+
+
+def test_mean_and_deviation_are_copies() -> None:
+    """Buffers that share memory with what was given would be overwritten by one another when weights are loaded."""
+    given = np.ones((1, 1, 1), np.float32)
+    network = Network(torch.nn.Identity(), (given, given))
+    network.mean += 1
+    assert float(network.std.item()) == 1.0
+    assert float(given.item()) == 1.0

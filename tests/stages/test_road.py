@@ -26,6 +26,7 @@ def test_from_recipe_to_app(project: Path) -> None:
     assert told["evaluate"]["facts"]["metrics"]["accuracy"]["value"] >= 0.9
     assert told["prepare"]["facts"]["classes"] == ["lying", "standing"]
     assert all(not step["changed"] for step in told["package"]["facts"]["parity"])
+    assert told["compress"]["facts"]["trials"][0]["metric"] == told["train"]["facts"]["validation"]
     app = apps.load(done.app)
     answer = app.predict(project / "data" / "lying" / "00.png")
     assert answer[0]["label"] == "lying"

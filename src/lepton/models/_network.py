@@ -31,8 +31,8 @@ class Network(nn.Module):
         self.body = body
         self.scaled = scaling is not None
         if scaling is not None:
-            self.register_buffer("mean", torch.as_tensor(scaling[0], dtype=torch.float32))
-            self.register_buffer("std", torch.as_tensor(scaling[1], dtype=torch.float32))
+            self.register_buffer("mean", torch.tensor(scaling[0], dtype=torch.float32))
+            self.register_buffer("std", torch.tensor(scaling[1], dtype=torch.float32))
 
     def forward(self, *arrays: Tensor) -> Tensor:
         """Give the logits of a batch; `arrays` are the transform's inputs in order, batch first."""

@@ -2,21 +2,24 @@
 
 Joulin et al., "Bag of Tricks for Efficient Text Classification", 2017. Without hidden features (`width` 0) it is a
 linear model over TF-IDF features, a strong opponent on small data; with them, features that the classes share.
-Both can run side by side and add up ("wide and deep", Cheng et al., 2016).
-Shapes: B batch, N n-grams, D width, C classes.
+Both can run side by side and add up ("wide and deep", Cheng et al., 2016). Shapes: B batch, N n-grams, D width,
+C classes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from lepton.core.settings import Range
+from lepton.core.types import Arrays
 from lepton.models._objectives import CLASSES
 from lepton.models._presets import filled, scaled
 from lepton.models._shape import Shape
+from lepton.models._wide import Wide, total
 
 TRANSFORMS = {"text": "ngrams"}
 OBJECTIVES = {"text-classification": CLASSES}
@@ -28,11 +31,14 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 
+_GAIN = 6.0
+"""Logits for a margin of one: as sure as a network trained beside it is."""
+
 
 def build(
     shape: Shape,
     *,
-    preset: Literal["linear", "small", "large"] = "small",
+    preset: Literal["linear", "small", "large"] = "linear",
     width: Annotated[int, Range(0, 4096)] | None = None,
     hidden: Annotated[int, Range(0, 4096)] | None = None,
     dropout: Annotated[float, Range(0, 0.9)] | None = None,
@@ -48,9 +54,15 @@ def build(
     return _Bag(shape, **filled(PRESETS, given, preset))
 
 
+def initialise(body: nn.Module, samples: Sequence[Arrays], targets: Sequence[np.ndarray]) -> None:
+    """Fit the direct part to the training samples in closed form; training then shapes the hidden part."""
+    if isinstance(body, _Bag) and body.direct is not None:
+        body.direct.solve(samples, targets, _GAIN)
+
+
 def smaller(settings: Mapping[str, Any], fraction: float) -> dict[str, Any]:
     """The settings with both widths multiplied by `fraction` (0 to 1); a model that only is linear stays so."""
-    full = filled(PRESETS, settings, "small")
+    full = filled(PRESETS, settings, "linear")
     widths = {name: scaled(full[name], fraction) if full[name] else 0 for name in ("width", "hidden")}
     return {**settings, **widths}
 
@@ -59,28 +71,19 @@ class _Bag(nn.Module):
     def __init__(self, shape: Shape, *, width: int, hidden: int, dropout: float, direct: bool) -> None:
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(shape.outputs))
-        self.direct = _table(shape.vocabulary, shape.outputs, 0.0) if direct or not width else None
-        self.shared = _table(shape.vocabulary, width, 0.1) if width else None
+        self.direct = Wide(shape.vocabulary, shape.outputs) if direct or not width else None
+        self.shared = nn.Embedding(shape.vocabulary, width) if width else None
         self.head = _head((width, hidden, shape.outputs), dropout) if width else None
+        if self.shared is not None:
+            nn.init.normal_(self.shared.weight, std=0.1)
 
     def forward(self, ngrams: Tensor, weights: Tensor) -> Tensor:
         logits = self.bias.expand(len(ngrams), -1)
-        if self.direct is not None:
-            logits = logits + _total(self.direct(ngrams), weights)
         if self.shared is not None and self.head is not None:
-            logits = logits + self.head(_total(self.shared(ngrams), weights))
-        return logits
-
-
-def _total(rows: Tensor, weights: Tensor) -> Tensor:
-    """Sum over N of rows (B, N, D) times weights (B, N)."""
-    return (rows * weights.unsqueeze(-1)).sum(1)
-
-
-def _table(count: int, width: int, spread: float) -> nn.Embedding:
-    table = nn.Embedding(count, width)
-    nn.init.normal_(table.weight, std=spread) if spread else nn.init.zeros_(table.weight)
-    return table
+            logits = logits + self.head(total(self.shared(ngrams), weights))
+            if self.training and self.direct is not None and self.direct.solved:
+                return logits  # what is solved already would leave the hidden part nothing to learn
+        return logits if self.direct is None else logits + self.direct(ngrams, weights)
 
 
 def _head(widths: tuple[int, int, int], dropout: float) -> nn.Sequential:

@@ -1,22 +1,19 @@
 """TextCNN: convolutions of several lengths over token vectors, the strongest answer of each filter.
 
-Kim, "Convolutional Neural Networks for Sentence Classification", 2014. Beside the peaks, the mean of the token
-vectors may enter the head. Shapes: B batch, T tokens, D width, F filters of one length, C classes.
+Kim, "Convolutional Neural Networks for Sentence Classification", 2014. Shapes: B batch, T tokens, D width, F filters of one length, C classes.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from lepton.core.settings import Range
-from lepton.models import _sequence
 from lepton.models._objectives import CLASSES
 from lepton.models._presets import filled, scaled
 from lepton.models._shape import Shape
+from lepton.models._windows import Windows
 
 TRANSFORMS = {"text": "tokens"}
 OBJECTIVES = {"text-classification": CLASSES}
@@ -47,7 +44,8 @@ def build(
     """
     given = {"width": width, "filters": filters, "kernels": kernels, "dropout": dropout}
     full = filled(PRESETS, {**given, "preset": preset}, preset)
-    return _TextNet(shape, act=_ACTIVATIONS[activation], **full)
+    body = Windows(shape.vocabulary, act=_ACTIVATIONS[activation], **full)
+    return _TextNet(body, shape.outputs, full["dropout"])
 
 
 def smaller(settings: Mapping[str, Any], fraction: float) -> dict[str, Any]:
@@ -57,31 +55,11 @@ def smaller(settings: Mapping[str, Any], fraction: float) -> dict[str, Any]:
 
 
 class _TextNet(nn.Module):
-    def __init__(
-        self,
-        shape: Shape,
-        *,
-        act: type[nn.Module],
-        width: int,
-        filters: int,
-        kernels: list[int],
-        dropout: float,
-    ) -> None:
+    def __init__(self, body: Windows, outputs: int, dropout: float) -> None:
         super().__init__()
-        self.embed = nn.Embedding(shape.vocabulary, width)
-        nn.init.normal_(self.embed.weight, std=0.1)
-        self.windows = nn.ModuleList(nn.Conv1d(width, filters, kernel) for kernel in kernels)
-        self.act = act()
+        self.body = body
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(filters * len(kernels), shape.outputs)
+        self.head = nn.Linear(body.width, outputs)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        rows = _sequence.hide(self.dropout(self.embed(input_ids)), attention_mask).transpose(1, 2)
-        peaks = [self._peak(window, rows, attention_mask) for window in self.windows]
-        return self.head(self.dropout(torch.cat(peaks, 1)))
-
-    def _peak(self, window: nn.Module, rows: Tensor, mask: Tensor) -> Tensor:
-        """(B, F): the filters' largest answers at the tokens of the text; zeros stand beyond its ends."""
-        width = window.kernel_size[0]
-        answers = window(functional.pad(rows, ((width - 1) // 2, width // 2)))
-        return _sequence.peak(self.act(answers).transpose(1, 2), mask)
+        return self.head(self.dropout(self.body(input_ids, attention_mask)))

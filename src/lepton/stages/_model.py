@@ -38,8 +38,7 @@ def load(folder: Path) -> tuple[Network, dict[str, Any]]:
     shape = Shape(**{**kept, "inputs": {name: tuple(size) for name, size in kept["inputs"].items()}})
     scaling = None
     if described["scaling"] is not None:
-        blank = np.ones(described["scaling"], np.float32)
-        scaling = (blank, blank)
+        scaling = (np.zeros(described["scaling"], np.float32), np.ones(described["scaling"], np.float32))
     network = build(described["model"], shape, scaling)
     network.load_state_dict(load_file(folder / "network.safetensors"))
     return network.eval(), described
