@@ -23,6 +23,8 @@ from lepton.models._wide import Wide, total
 
 TRANSFORMS = {"text": "ngrams"}
 OBJECTIVES = {"text-classification": CLASSES}
+TRAIN: Mapping[str, Any] = MappingProxyType({"epochs": 6})
+AUTO: tuple[Mapping[str, Any], ...] = ({},)
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "linear": {"width": 0, "hidden": 0, "dropout": 0.0, "direct": True},

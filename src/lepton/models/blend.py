@@ -25,6 +25,8 @@ from lepton.models._windows import Windows
 
 TRANSFORMS = {"text": "views"}
 OBJECTIVES = {"text-classification": CLASSES}
+TRAIN: Mapping[str, Any] = MappingProxyType({"epochs": 12})
+AUTO: tuple[Mapping[str, Any], ...] = ({},)
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "small": {"width": 64, "filters": 48, "hidden": 64, "dropout": 0.4, "gain": 6.0},
@@ -86,7 +88,8 @@ class _Blend(nn.Module):
             nn.Linear(size, shape.outputs) for size in (self.windows.width, 2 * self.reader.width)
         )
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, ngrams: Tensor, weights: Tensor) -> Tensor:
+    def forward(self, *arrays: Tensor) -> Tensor:
+        input_ids, attention_mask, ngrams, weights = arrays
         seen = self.heads[0](self.dropout(self.windows(input_ids, attention_mask)))
         read = self.heads[1](self.dropout(self._read(input_ids, attention_mask)))
         if self.training and self.wide.solved:

@@ -22,6 +22,7 @@ from lepton.models._shape import Shape
 
 TRANSFORMS = {"text": "tokens"}
 OBJECTIVES = {"text-classification": CLASSES, "token-classification": TAGS}
+TRAIN: Mapping[str, Any] = MappingProxyType({"epochs": 20, "lr": 1e-3, "schedule": "cosine", "warmup": 0.1})
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "tiny": {"width": 64, "heads": 2, "layers": 2, "expand": 4, "dropout": 0.1},

@@ -20,6 +20,8 @@ from lepton.models._shape import Shape
 
 TRANSFORMS = {"text": "tokens"}
 OBJECTIVES = {"text-classification": CLASSES, "token-classification": TAGS}
+TRAIN: Mapping[str, Any] = MappingProxyType({"epochs": 12})
+AUTO: tuple[Mapping[str, Any], ...] = ({},)
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "tiny": {"width": 64, "hidden": 48, "layers": 1, "dropout": 0.3},

@@ -1,6 +1,6 @@
 """TextCNN: convolutions of several lengths over token vectors, the strongest answer of each filter.
 
-Kim, "Convolutional Neural Networks for Sentence Classification", 2014. Shapes: B batch, T tokens, D width, F filters of one length, C classes.
+Kim, "Convolutional Neural Networks for Sentence Classification", 2014. Shapes: B batch, T tokens, C classes.
 """
 
 from collections.abc import Mapping
@@ -17,6 +17,8 @@ from lepton.models._windows import Windows
 
 TRANSFORMS = {"text": "tokens"}
 OBJECTIVES = {"text-classification": CLASSES}
+TRAIN: Mapping[str, Any] = MappingProxyType({"epochs": 15, "lr": 1e-3})
+AUTO: tuple[Mapping[str, Any], ...] = ({},)
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "tiny": {"width": 64, "filters": 32, "kernels": [2, 3, 4], "dropout": 0.3},

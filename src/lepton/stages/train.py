@@ -156,6 +156,8 @@ def train_one(data: Data, candidate: Candidate, *, label: str = "") -> Trained:
     )
     network, described = _fresh(data, candidate, encoded)
     job = _job(data, candidate, (encoded, network, objective, described))
+    if hasattr(family, "warm_start") and not job.checkpoint.exists():
+        family.warm_start(network.body, encoded.train, np.array(job.samples.targets))
     if label:
         data.stage.progress.say(f"trying {label}")
     history = loop.fit(job, candidate.train)
