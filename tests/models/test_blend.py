@@ -31,7 +31,7 @@ def solved(**settings):
     """A blend whose linear part is fitted, and what it was fitted to."""
     network = blend.build(SHAPE, **TINY, **settings)
     samples = [{"ngrams": np.array([1 + index % 3, 9]), "weights": np.array([0.8, 0.6])} for index in range(12)]
-    blend.initialise(network, samples, [np.array(index % 3) for index in range(12)])
+    blend.warm_start(network, samples, [np.array(index % 3) for index in range(12)])
     return network
 
 
@@ -88,3 +88,10 @@ def test_the_graph_answers_alike_alone_and_padded(tmp_path: Path):
     for row, length in enumerate(LENGTHS):
         alone = session.run(None, {name: each[row : row + 1, :length].numpy() for name, each in given.items()})[0]
         np.testing.assert_allclose(alone, together[row : row + 1], atol=1e-5)
+
+
+def test_a_solved_part_stays_solved_when_it_is_loaded():
+    network = blend.build(SHAPE, **TINY)
+    network.load_state_dict(solved().state_dict())
+    assert network.train().wide.kept
+    assert not network.eval().wide.kept

@@ -15,18 +15,27 @@ from lepton.core.types import Arrays
 class Wide(nn.Module):
     """Logits (B, C) as the weighted sum of rows, and a bias.
 
-    After `solve` its weights stay as they are (`solved`): they were fitted to the training texts as a whole.
+    After `solve` its weights stay as they are (`solved`, which is saved with them): no gradient reaches them, for they
+    were fitted to the training texts as a whole.
     """
+
+    solved: Tensor
 
     def __init__(self, rows: int, outputs: int) -> None:
         super().__init__()
         self.table = nn.Embedding(rows, outputs)
         nn.init.zeros_(self.table.weight)
         self.bias = nn.Parameter(torch.zeros(outputs))
-        self.solved = False
+        self.register_buffer("solved", torch.tensor(False))
 
     def forward(self, ngrams: Tensor, weights: Tensor) -> Tensor:
-        return total(self.table(ngrams), weights) + self.bias
+        logits = total(self.table(ngrams), weights) + self.bias
+        return logits.detach() if self.kept else logits
+
+    @property
+    def kept(self) -> bool:
+        """Whether this is training, and the weights are to stay."""
+        return self.training and bool(self.solved)
 
     def solve(self, samples: Sequence[Arrays], targets: Sequence[np.ndarray], gain: float) -> None:
         """Fit a support vector machine, one class against the rest, and take its scores times `gain` as logits.
@@ -50,8 +59,7 @@ class Wide(nn.Module):
             self.table.weight.zero_()
             self.table.weight[:, present] = torch.from_numpy(gain * rows.T).to(self.table.weight)
             self.bias[present] = torch.from_numpy(gain * bias).to(self.bias)
-        self.requires_grad_(False)
-        self.solved = True
+        self.solved.fill_(True)
 
 
 def total(rows: Tensor, weights: Tensor) -> Tensor:

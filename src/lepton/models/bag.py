@@ -56,7 +56,7 @@ def build(
     return _Bag(shape, **filled(PRESETS, given, preset))
 
 
-def initialise(body: nn.Module, samples: Sequence[Arrays], targets: Sequence[np.ndarray]) -> None:
+def warm_start(body: nn.Module, samples: Sequence[Arrays], targets: Sequence[np.ndarray]) -> None:
     """Fit the direct part to the training samples in closed form; training then shapes the hidden part."""
     if isinstance(body, _Bag) and body.direct is not None:
         body.direct.solve(samples, targets, _GAIN)
@@ -83,7 +83,7 @@ class _Bag(nn.Module):
         logits = self.bias.expand(len(ngrams), -1)
         if self.shared is not None and self.head is not None:
             logits = logits + self.head(total(self.shared(ngrams), weights))
-            if self.training and self.direct is not None and self.direct.solved:
+            if self.direct is not None and self.direct.kept:
                 return logits  # what is solved already would leave the hidden part nothing to learn
         return logits if self.direct is None else logits + self.direct(ngrams, weights)
 

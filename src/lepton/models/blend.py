@@ -58,7 +58,7 @@ def build(
     return _Blend(shape, cell=cell, **filled(PRESETS, {**given, "preset": preset}, preset))
 
 
-def initialise(body: nn.Module, samples: Sequence[Arrays], targets: Sequence[np.ndarray]) -> None:
+def warm_start(body: nn.Module, samples: Sequence[Arrays], targets: Sequence[np.ndarray]) -> None:
     """Fit the linear part to the training samples in closed form; training then shapes the others."""
     if isinstance(body, _Blend):
         body.wide.solve(samples, targets, body.gain)
@@ -92,7 +92,7 @@ class _Blend(nn.Module):
         input_ids, attention_mask, ngrams, weights = arrays
         seen = self.heads[0](self.dropout(self.windows(input_ids, attention_mask)))
         read = self.heads[1](self.dropout(self._read(input_ids, attention_mask)))
-        if self.training and self.wide.solved:
+        if self.wide.kept:
             return torch.where(torch.rand(len(seen), 1, device=seen.device) < 0.5, seen, read)
         return self.wide(ngrams, weights) + (seen + read) / 2
 

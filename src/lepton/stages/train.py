@@ -196,6 +196,7 @@ def _fresh(data: Data, candidate: Candidate, encoded: _Encoded) -> tuple[Network
         "outputs": objective.outputs(data.classes),
         "vocabulary": int(encoded.fitted.settings.get("vocabulary", 0)),
         "task": data.stage.task,
+        "settings": dict(encoded.fitted.settings),
     }
     names = encoded.module.INPUTS
     shape = _model.shape_of(encoded.train, names, more)
