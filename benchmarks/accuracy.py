@@ -70,7 +70,9 @@ def unseen_speakers() -> dict[str, Any]:
 
 def _one_speaker(speaker: str) -> dict[str, Any]:
     split = f'data.split={{test={{speaker=["{speaker}"]}}, validation=0.1}}'
-    done = _road.run(RECIPES / "spoken-digits.toml", out=RUNS / f"speaker-{speaker}", sets=[split, *THREADS], progress=Lines())
+    done = _road.run(
+        RECIPES / "spoken-digits.toml", out=RUNS / f"speaker-{speaker}", sets=[split, *THREADS], progress=Lines()
+    )
     return _row(facts(done.folder))
 
 

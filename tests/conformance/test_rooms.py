@@ -103,8 +103,7 @@ def test_a_model_answers_trains_and_shrinks(name: str, task: str) -> None:
     logits.square().sum().backward()
     assert all(parameter.grad is not None for parameter in network.parameters() if parameter.requires_grad)
     small = settings.settle(module.build, module.smaller(given, 0.5), "model")
-    shrunk = _size(module.build(shape, **small)) < _size(network)
-    assert shrunk or small == given, "what cannot shrink gives its settings back"
+    assert _size(module.build(shape, **small)) <= _size(network), "a linear model cannot shrink; none may grow"
 
 
 def _batch(transform: str) -> list[torch.Tensor]:

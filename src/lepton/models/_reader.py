@@ -4,12 +4,15 @@ The backward direction reads each text reversed within its own length, so that p
 answer depends on it. Shapes: B batch, T tokens, H hidden in each direction.
 """
 
+from collections.abc import Callable, Iterable
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
 from lepton.models import _sequence
 
-CELLS: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU}
+CELLS: dict[str, Callable[..., nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 
 class Reader(nn.Module):
@@ -19,7 +22,7 @@ class Reader(nn.Module):
         self,
         vocabulary: int,
         *,
-        cell: type[nn.RNNBase],
+        cell: Callable[..., nn.RNNBase],
         directions: int,
         width: int,
         hidden: int,
@@ -40,11 +43,11 @@ class Reader(nn.Module):
         states = _sequence.hide(self.embed(input_ids), mask)
         turn = _reversal(mask)
         for layer in self.layers:
-            states = _read(layer, self.dropout(states), turn)
+            states = _read(cast(nn.ModuleList, layer), self.dropout(states), turn)
         return states
 
 
-def _read(layer: nn.Module, states: Tensor, turn: Tensor) -> Tensor:
+def _read(layer: Iterable[nn.Module], states: Tensor, turn: Tensor) -> Tensor:
     forward, *backward = layer
     read = [forward(states)[0]]
     read += [_turned(cell(_turned(states, turn))[0], turn) for cell in backward]

@@ -4,6 +4,7 @@ Shapes: B batch, N n-grams, V ids, C classes.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,8 +53,8 @@ class Wide(nn.Module):
         machine = LinearSVC(random_state=0).fit(_matrix(samples, self.table.num_embeddings), labels)
         self._take(machine, present, gain)
 
-    def _take(self, machine: object, present: np.ndarray, gain: float) -> None:
-        rows, bias = _both(machine.coef_), _both(machine.intercept_[:, None])[:, 0]  # type: ignore[attr-defined]
+    def _take(self, machine: Any, present: np.ndarray, gain: float) -> None:
+        rows, bias = _both(machine.coef_), _both(machine.intercept_[:, None])[:, 0]
         with torch.no_grad():
             self.bias.fill_(-gain)  # the score of a class that no text has
             self.table.weight.zero_()
@@ -72,7 +73,7 @@ def _both(scores: np.ndarray) -> np.ndarray:
     return np.concatenate([-scores, scores]) if len(scores) == 1 else scores
 
 
-def _matrix(samples: Sequence[Arrays], rows: int) -> "object":
+def _matrix(samples: Sequence[Arrays], rows: int) -> Any:
     """The samples' weights as a sparse matrix (samples, V)."""
     from scipy.sparse import csr_matrix
 

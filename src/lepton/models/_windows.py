@@ -19,6 +19,7 @@ class Windows(nn.Module):
         super().__init__()
         self.embed = nn.Embedding(vocabulary, width)
         nn.init.normal_(self.embed.weight, std=0.1)
+        self.kernels = kernels
         self.windows = nn.ModuleList(nn.Conv1d(width, filters, kernel) for kernel in kernels)
         self.act = act()
         self.dropout = nn.Dropout(dropout)
@@ -26,9 +27,6 @@ class Windows(nn.Module):
 
     def forward(self, input_ids: Tensor, mask: Tensor) -> Tensor:
         rows = _sequence.hide(self.dropout(self.embed(input_ids)), mask).transpose(1, 2)
-        return torch.cat([self._peak(window, rows, mask) for window in self.windows], 1)
-
-    def _peak(self, window: nn.Module, rows: Tensor, mask: Tensor) -> Tensor:
-        width = window.kernel_size[0]
-        answers = window(functional.pad(rows, ((width - 1) // 2, width // 2)))
-        return _sequence.peak(self.act(answers).transpose(1, 2), mask)
+        pairs = zip(self.windows, self.kernels, strict=True)
+        answers = [window(functional.pad(rows, ((size - 1) // 2, size // 2))) for window, size in pairs]
+        return torch.cat([_sequence.peak(self.act(each).transpose(1, 2), mask) for each in answers], 1)

@@ -63,8 +63,10 @@ def warm_start(body: nn.Module, samples: Sequence[Arrays], targets: Sequence[np.
 
 
 def smaller(settings: Mapping[str, Any], fraction: float) -> dict[str, Any]:
-    """The settings with both widths multiplied by `fraction` (0 to 1); a model that only is linear stays so."""
+    """The settings with both widths multiplied by `fraction` (0 to 1); a model that only is linear stays as it is."""
     full = filled(PRESETS, settings, "linear")
+    if not full["width"]:
+        return dict(settings)
     widths = {name: scaled(full[name], fraction) if full[name] else 0 for name in ("width", "hidden")}
     return {**settings, **widths}
 

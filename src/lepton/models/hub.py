@@ -71,13 +71,8 @@ def transform(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def smaller(settings: Mapping[str, Any], fraction: float) -> dict[str, Any]:
-    """Raises UserError: weights that were trained elsewhere have one size; another hub model is the way."""
-    raise UserError(
-        "A hub model has no smaller self",
-        rule="Its size comes with its weights",
-        received=settings.get("hub"),
-        remedy="Name a smaller model in model.hub, or distil into a family that is trained from scratch",
-    )
+    """The settings as they are: the size of a hub model comes with its weights."""
+    return dict(settings)
 
 
 def located(hub: str) -> Path:
@@ -172,7 +167,8 @@ def _reads(folder: Path) -> str:
     config = _config(folder)
     if type(config) not in MODEL_MAPPING:
         raise UserError(f"{folder} holds no model with features", received=config.model_type)
-    return str(MODEL_MAPPING[type(config)].main_input_name)
+    model: Any = MODEL_MAPPING[type(config)]
+    return str(model.main_input_name)
 
 
 class _HubNet(nn.Module):
@@ -215,10 +211,10 @@ def _side(folder: Path, config: Any) -> int:
     """The side of the images in pixels: of the preprocessor's file, else of the architecture."""
     path = folder / "preprocessor_config.json"
     kept = files.read_json(path) if path.is_file() else {}
-    size = kept.get("crop_size") or kept.get("size") or getattr(config, "image_size", 224)
+    size: Any = kept.get("crop_size") or kept.get("size") or getattr(config, "image_size", 224)
     if isinstance(size, Mapping):
         size = size.get("height") or size.get("shortest_edge") or 224
-    side = size[0] if isinstance(size, list | tuple) else size
+    side: Any = size[0] if isinstance(size, list | tuple) else size
     low, high = _IMAGE_SIDES
     return max(low, min(high, int(side)))
 

@@ -148,10 +148,11 @@ def _task_faults(task: Any, resolved: Mapping[str, Any]) -> list[UserError]:
 def _data_faults(data: Any, base: Path) -> list[UserError]:
     if not isinstance(data, Mapping):
         return []
-    name = data.get("format")
-    unknown = [plugins.unknown("format in [data.format]", name, plugins.names("formats"))]
-    odd = unknown if isinstance(name, str) and name not in plugins.names("formats") else []
-    return [*_source_faults(data.get("source"), base), *odd, *_split_faults(data.get("split"))]
+    name, known = data.get("format"), plugins.names("formats")
+    faults = [*_source_faults(data.get("source"), base), *_split_faults(data.get("split"))]
+    if isinstance(name, str) and name not in known:
+        faults.append(plugins.unknown("format in [data.format]", name, known))
+    return faults
 
 
 def _split_faults(split: Any) -> list[UserError]:

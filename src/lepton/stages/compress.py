@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import torch
 
 from lepton.compress._candidate import Candidate, Context
@@ -108,8 +109,8 @@ class _Work:
         names = self.described["inputs"]
         collate = plugins.load("transforms", self.transform).collate
         batch = collate([*self.calibration, *self.calibration][:2])
-        example = {name: torch.from_numpy(batch[name]) for name in names}
         lengths = [name for name, size in self.described["shape"]["inputs"].items() if size and size[0] == 0]
+        example = {name: torch.from_numpy(array) for name, array in _odd_lengths(batch, names, lengths).items()}
         export(self.network, example, self.stage.folder / f"{REFERENCE}.onnx", lengths=lengths)
 
     def trial(self, name: str, chain: Sequence[Mapping[str, Any]], known: Mapping[str, Any] | None) -> Trial:
@@ -158,6 +159,23 @@ class _Work:
         folder = self.stage.scratch / f"app-{name}"
         _assemble.write(folder, parts, (candidate.graph, candidate.batchable))
         return apps.load(folder, threads=self.bench.contract.latency.threads)
+
+
+def _odd_lengths(batch: Arrays, names: Sequence[str], lengths: Sequence[str]) -> dict[str, np.ndarray]:
+    """The arrays named, padded or cut to lengths that are no width of a network.
+
+    The exporter takes an axis for a fixed one where its size happens to be that of something fixed.
+    """
+    odd = dict(zip(sorted({batch[name].shape[1] for name in lengths}), (37, 53, 71), strict=False))
+    return {name: _sized(batch[name], odd[batch[name].shape[1]]) if name in lengths else batch[name] for name in names}
+
+
+def _sized(array: np.ndarray, length: int) -> np.ndarray:
+    """`array` (B, T) with T = `length`, zeros behind."""
+    out = np.zeros((len(array), length), array.dtype)
+    kept = min(length, array.shape[1])
+    out[:, :kept] = array[:, :kept]
+    return out
 
 
 def _bench(stage: Stage, described: Mapping[str, Any]) -> Bench:

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 class Optimizer(Protocol):
     """What the loop needs of an optimizer."""
 
-    param_groups: list[dict[str, Any]]
-
+    @property
+    def param_groups(self) -> list[dict[str, Any]]: ...  # noqa: D102
     def step(self) -> None: ...  # noqa: D102
     def zero_grad(self) -> None: ...  # noqa: D102
     def state_dict(self) -> dict[str, Any]: ...  # noqa: D102
-    def load_state_dict(self, state: dict[str, Any]) -> None: ...  # noqa: D102
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> None: ...  # noqa: D102
 
 
 def adamw(network: nn.Module, rate: float, decay: float) -> torch.optim.Optimizer:
@@ -67,7 +67,7 @@ class Together:
         """The parts' states in their order."""
         return {"parts": [part.state_dict() for part in self.parts]}
 
-    def load_state_dict(self, state: dict[str, list[dict[str, Any]]]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` gave."""
         for part, kept in zip(self.parts, state["parts"], strict=True):
             part.load_state_dict(kept)
