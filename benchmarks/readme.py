@@ -18,31 +18,34 @@ def main() -> None:
     """Replace what stands between the markers."""
     text = README.read_text(encoding="utf-8")
     between = f"<!-- results -->\n{tables()}\n<!-- /results -->"
-    README.write_text(re.sub(r"<!-- results -->.*<!-- /results -->", lambda _: between, text, flags=re.DOTALL), "utf-8")
+    made = re.sub(r"<!-- results -->.*<!-- /results -->", lambda _: between, text, flags=re.DOTALL)
+    README.write_text(made, encoding="utf-8")
 
 
 def tables() -> str:
     """Accuracy of the shipped apps, the loop's overhead, and the base install, each with its machine."""
     accuracy = _read("accuracy")
     rows = [{name: row[name] for name in COLUMNS} for row in accuracy["rows"]]
-    machine = accuracy["machine"]
-    head = f"Test scores of the shipped apps, from raw input to answer, on {machine['processor']} ({machine['cores']} cores).\n"
+    place = f"{accuracy['machine']['processor']} ({accuracy['machine']['cores']} cores)"
     words = (
         "Intervals are 95 %; for unseen-speakers, the mean of six runs, each on a speaker never heard. Times are of one\n"
         "thread; ratios are of graphs alone, batch 1. Where int8 was not faster, the fp32 graph was shipped. From\n"
-        "`benchmarks/accuracy.py`.\n"
+        "`benchmarks/accuracy.py`."
     )
-    more = [f"\n{_sentence(name)}" for name in ("training", "base_install") if (RESULTS / f"{name}.json").exists()]
-    return "\n".join([head, markdown(rows), "", words, *more])
+    head = f"Test scores of the shipped apps, from raw input to answer, on {place}."
+    more = [_sentence(name) for name in ("training", "base_install") if (RESULTS / f"{name}.json").exists()]
+    return "\n\n".join([head, markdown(rows), words, *more])
 
 
 def _sentence(name: str) -> str:
     first = _read(name)["rows"][0]
     if name == "training":
-        return f"An epoch of the seed's CNN takes {first['ratio']:.2f} times that of a bare PyTorch loop (`benchmarks/training.py`)."
+        ratio = f"{first['ratio']:.2f} times that of a bare PyTorch loop"
+        return f"An epoch of the seed's CNN takes {ratio} (`benchmarks/training.py`)."
+    size, ready, resident = (first[key] for key in ("environment MB", "ready s (median)", "resident MB"))
     return (
-        f"A base install without torch is {first['environment MB']:.0f} MB; `lepton serve` on the digits app is ready in "
-        f"{first['ready s (median)']:.2f} s\nwith {first['resident MB']:.0f} MB resident (`benchmarks/base_install.py`)."
+        f"A base install without torch is {size:.0f} MB; `lepton serve` on the digits app is ready in {ready:.2f} s\n"
+        f"with {resident:.0f} MB resident (`benchmarks/base_install.py`)."
     )
 
 

@@ -30,10 +30,10 @@ class Settings:
     """Where the data is and how it is split.
 
     source: a built-in name, a path, or a table {train, validation, test}. format: sniffed when left out. pattern:
-    fields of file names, such as "{label}_{speaker}_{index}.wav". text, label: names of columns or fields. split: shares of
-    test and validation, `group`, or values of fields such as {test = {speaker = ["theo"]}}. leaks: what to do with
-    training records that stand in a given test or validation split. max_bad: largest share of unreadable records.
-    transform: how raw inputs become arrays; the model's own when left out.
+    fields of file names, such as "{label}_{speaker}_{index}.wav". text, label: names of columns or fields. split:
+    shares of test and validation, `group`, or values of fields such as {test = {speaker = ["theo"]}}. leaks: what to
+    do with training records that stand in a given test or validation split. max_bad: largest share of unreadable
+    records. transform: how raw inputs become arrays; the model's own when left out.
     """
 
     source: str | dict[str, str]
