@@ -28,7 +28,7 @@ def tables() -> str:
     rows = [{name: row[name] for name in COLUMNS} for row in accuracy["rows"]]
     place = f"{accuracy['machine']['processor']} ({accuracy['machine']['cores']} cores)"
     words = (
-        "Intervals are 95 %; for unseen-speakers, the mean of six runs, each on a speaker never heard. Times are of one\n"
+        "Intervals are 95 %; unseen-speakers is the mean of six runs, each on a speaker never heard. Times are of one\n"
         "thread; ratios are of graphs alone, batch 1. Where int8 was not faster, the fp32 graph was shipped. From\n"
         "`benchmarks/accuracy.py`."
     )
