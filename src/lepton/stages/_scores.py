@@ -35,13 +35,13 @@ class OperatingPoint:
 
 
 def scored(task: str, answered: Answered, classes: Sequence[str], *, seed: int) -> dict[str, dict[str, float]]:
-    """Each metric of the task that has a meaning here: its value and 95 % interval."""
+    """Each metric of the task that has a meaning here: its value and 95 % interval. AUROC is for two classes."""
     records, answers = answered
     truth = [record.label for record in records]
     found = {}
     for name in plugins.load("tasks", task).METRICS:
         metric = plugins.load("metrics", name)
-        if name == "auroc" and len({str(label) for label in truth}) < len(classes):
+        if name == "auroc" and not len({str(label) for label in truth}) == len(classes) == 2:
             continue
         table = metric.table(truth, answers, classes)
         value, low, high, _ = _intervals.interval(metric, table, seed=seed)
