@@ -24,7 +24,7 @@ MAY_USE = {
     "models": {"core"},
     "training": {"core", "models"},
     "export": {"core"},
-    "compress": {"core", "export"},
+    "compress": {"core", "transforms", "models", "export"},
     "adapt": {"core"},
     "explain": {"core"},
 }

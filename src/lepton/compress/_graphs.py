@@ -8,15 +8,23 @@ from pathlib import Path
 import onnx
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from lepton.compress._candidate import Candidate
 from lepton.export.onnx import strip
 
 
-def prepared(graph: Path, folder: Path) -> Path:
-    """A copy of `graph` with shapes inferred and nodes folded, as quantisation wants it."""
+def prepared(candidate: Candidate, folder: Path) -> Path:
+    """A copy of the candidate's graph with shapes inferred and nodes folded, as quantisation wants it."""
     out = folder / "prepared.onnx"
     with quiet():
-        quant_pre_process(graph, out, skip_symbolic_shape=True)
+        quant_pre_process(graph_of(candidate), out, skip_symbolic_shape=True)
     return out
+
+
+def graph_of(candidate: Candidate) -> Path:
+    """The graph of a candidate; the stage exports it before a method that takes one."""
+    if candidate.graph is None:
+        raise RuntimeError("the candidate was not exported")
+    return candidate.graph
 
 
 def stripped(path: Path) -> Path:

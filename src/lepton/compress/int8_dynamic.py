@@ -5,7 +5,8 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from lepton.compress._candidate import Candidate, Context
 from lepton.compress._graphs import prepared, quiet, stripped
 
-AUTO = True
+TAKES, GIVES = ("graph",), "quantised"
+AUTO = ({},)
 
 
 def compress(
@@ -16,8 +17,8 @@ def compress(
     Their scales follow from the whole batch, so an answer would depend on its company: the result is not batchable.
     `reduce_range` keeps weights to 7 bits, for processors without VNNI.
     """
-    ready = prepared(candidate.graph, context.folder)
+    ready = prepared(candidate, context.folder)
     out = context.folder / "int8_dynamic.onnx"
     with quiet():
         quantize_dynamic(ready, out, per_channel=per_channel, reduce_range=reduce_range, weight_type=QuantType.QInt8)
-    return Candidate(stripped(out), batchable=False)
+    return candidate.with_graph(stripped(out), batchable=False)

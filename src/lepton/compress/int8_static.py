@@ -13,7 +13,8 @@ from lepton.compress._graphs import prepared, quiet, stripped
 from lepton.core.settings import Range
 from lepton.core.types import Arrays
 
-AUTO = True
+TAKES, GIVES = ("graph",), "quantised"
+AUTO = ({},)
 
 _RANGES = {
     "minmax": CalibrationMethod.MinMax,
@@ -36,13 +37,13 @@ def compress(
     `samples` training samples, encoded as the server encodes them, fix the scales by `ranges`. `reduce_range` keeps
     weights to 7 bits, for processors whose 8-bit products saturate (no VNNI). Jacob et al. 2018.
     """
-    ready = prepared(candidate.graph, context.folder)
+    ready = prepared(candidate, context.folder)
     out = context.folder / "int8_static.onnx"
     with quiet():
         quantize_static(
             ready,
             out,
-            _Reader(context.calibration[:samples], _names(ready)),
+            _Reader(context.workshop.samples(candidate, samples), _names(ready)),
             quant_format=QuantFormat.QDQ,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
@@ -50,7 +51,7 @@ def compress(
             reduce_range=reduce_range,
             calibrate_method=_RANGES[ranges],
         )
-    return Candidate(stripped(out), candidate.batchable)
+    return candidate.with_graph(stripped(out))
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
