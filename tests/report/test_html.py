@@ -86,6 +86,22 @@ def test_sections_that_were_not_reached_are_left_out(fake: Any, until: str) -> N
     assert page.sections[-1] == "provenance"
 
 
+@pytest.mark.parametrize(
+    ("leaks", "said"),
+    [
+        ({"n": 2, "metrics": {"accuracy": {"value": 0.924, "low": 0.9, "high": 0.95}}}, "92.4 % (90.0 % to 95.0 %)"),
+        ({"n": 1, "metrics": {"accuracy": {"value": 0.9}}}, "Without the test record that also stands in"),
+        ({"n": 6, "metrics": None}, "Every test record also stands in the given train split."),
+    ],
+)
+def test_scores_without_leaked_records_are_said(fake: Any, leaks: dict[str, Any], said: str) -> None:
+    assert said in html.render(fake.go(evaluate={"leaks": leaks})).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_no_leaks_are_not_spoken_of(fake: Any) -> None:
+    assert "given train split" not in html.render(fake.go(evaluate={"leaks": {"n": 0, "metrics": None}}))
+
+
 def test_a_refused_run(fake: Any) -> None:
     text = html.render(fake.refuse())
     assert "Nearest candidates" in text

@@ -32,6 +32,11 @@ def test_the_headline_has_the_score_its_interval_and_the_price(fake: Any) -> Non
     assert "4× smaller and 2× faster than fp32 ONNX" in said
 
 
+def test_leaks_are_told(fake: Any) -> None:
+    leaks = {"n": 2, "metrics": {"accuracy": {"value": 0.9, "low": 0.8, "high": 0.95}}}
+    assert summarise(fake.go(evaluate={"leaks": leaks}))["leaks"] == leaks
+
+
 def test_a_better_baseline_is_said_first(fake: Any) -> None:
     said = summarise(fake.go(evaluate={"beaten": "linear"}))["headline"]
     assert said.startswith("The baseline “linear” is better than this model: 90.0 % against 95.0 % accuracy.")

@@ -1,6 +1,7 @@
 """The whole road on a tiny data set: skipping, killing, refusing, and what lies in the app."""
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -24,6 +25,8 @@ def test_from_recipe_to_app(project: Path) -> None:
     done = _road.run(project / "recipe.toml", out=project / "run", sets=["compress.search=none"])
     told = facts(done.folder)
     assert told["evaluate"]["facts"]["metrics"]["accuracy"]["value"] >= 0.9
+    assert told["evaluate"]["facts"]["leaks"] == {"n": 0, "metrics": None}
+    assert "given train split" not in (done.app / "CARD.md").read_text()
     assert told["prepare"]["facts"]["classes"] == ["lying", "standing"]
     assert all(not step["changed"] for step in told["package"]["facts"]["parity"])
     assert told["compress"]["facts"]["trials"][0]["metric"] == told["train"]["facts"]["validation"]
@@ -63,7 +66,8 @@ def test_too_many_unreadable_records_stop_the_run(project: Path) -> None:
     assert {item["id"] for item in bad} == {f"lying/{number:02d}.png" for number in range(8)}
 
 
-def test_a_leak_in_given_splits_is_named_and_set_aside(project: Path) -> None:
+def given(project: Path) -> None:
+    """Lay the project's pictures out as `given/train` and `given/test`, with one test record twice in train."""
     for kind in ("lying", "standing"):
         for split in ("train", "test"):
             (project / "given" / split / kind).mkdir(parents=True)
@@ -71,11 +75,16 @@ def test_a_leak_in_given_splits_is_named_and_set_aside(project: Path) -> None:
             split = "test" if int(path.stem) < 5 else "train"
             (project / "given" / split / kind / path.name).write_bytes(path.read_bytes())
     copy = (project / "given" / "test" / "lying" / "00.png").read_bytes()
-    (project / "given" / "train" / "lying" / "leaked.png").write_bytes(copy)
+    for name in ("leaked.png", "twice.png"):
+        (project / "given" / "train" / "lying" / name).write_bytes(copy)
+
+
+def test_a_leak_in_given_splits_is_named_and_set_aside(project: Path) -> None:
+    given(project)
     sets = ["data={source='given', split={validation=0.2}}"]
     done = _road.run(project / "recipe.toml", out=project / "run", until="prepare", sets=sets)
     leaks = facts(done.folder)["prepare"]["facts"]["leaks"]
-    assert leaks["train"] == ["train/lying/leaked.png"]
+    assert leaks["train"] == ["train/lying/leaked.png", "train/lying/twice.png"]
     kept = (done.artifacts["prepare"].folder / "records.jsonl").read_text()
     assert "leaked.png" not in kept
     with pytest.raises(UserError, match="leaked"):
@@ -85,6 +94,20 @@ def test_a_leak_in_given_splits_is_named_and_set_aside(project: Path) -> None:
             until="prepare",
             sets=[sets[0].replace("}}", "}, leaks='block'}")],
         )
+
+
+def test_scores_are_told_with_and_without_leaked_records(project: Path) -> None:
+    given(project)
+    sets = ["data={source='given', split={validation=0.2}}", "compress.search=none"]
+    done = _road.run(project / "recipe.toml", out=project / "run", sets=sets)
+    told = facts(done.folder)["evaluate"]["facts"]
+    assert (told["n"], told["leaks"]["n"]) == (10, 1)
+    rows = map(json.loads, (done.artifacts["evaluate"].folder / "answers.jsonl").read_text().splitlines())
+    right = {row["id"]: row["answer"][0]["label"] == row["label"] for row in rows}
+    assert told["metrics"]["accuracy"]["value"] == pytest.approx(sum(right.values()) / 10)
+    del right["test/lying/00.png"]
+    assert told["leaks"]["metrics"]["accuracy"]["value"] == pytest.approx(sum(right.values()) / 9)
+    assert "also stand in the given train split (1)" in (done.app / "CARD.md").read_text()
 
 
 @pytest.mark.parametrize("moment", ["train", "compress"])

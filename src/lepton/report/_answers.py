@@ -94,6 +94,18 @@ def confused(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> list[Vi
     return sorted(found, key=lambda pair: pair["count"], reverse=True)[:_PAIRS]
 
 
+def without_leaks(told: Told) -> str:
+    """The first metric without the test records that also stand in train, or nothing where there are none."""
+    leaks = told.stage("evaluate").get("leaks") or {}
+    if not leaks.get("n"):
+        return ""
+    records = "test record that also stands" if leaks["n"] == 1 else f"{leaks['n']:,} test records that also stand"
+    if not leaks["metrics"]:
+        return "Every test record also stands in the given train split."
+    name, score = next(iter(leaks["metrics"].items()))
+    return f"Without the {records} in the given train split: {_words.metric(name)} {_words.interval(score)}."
+
+
 def mistakes(told: Told, media: Media) -> list[View]:
     """The wrong answers that were given with most confidence."""
     place = told.place("evaluate")

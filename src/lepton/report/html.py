@@ -63,6 +63,7 @@ def _view(told: Told) -> dict[str, Any]:
         "contract": _results.contract(told),
         "refused": told.events.get("refused", {}).get("message"),
         "scores": _results.scores(told),
+        "without_leaks": _answers.without_leaks(told),
         "steps": _results.steps(told),
         "learning": _results.learning(told),
         "tried": _results.tried(told),

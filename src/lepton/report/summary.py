@@ -13,7 +13,8 @@ def summarise(run_folder: str | Path) -> dict[str, Any]:
     """What `lepton report RUN --json` prints.
 
     `status` is "shipped", "refused" or "unfinished"; `metrics` (test set), `contract` and `app` are None where the run
-    did not come so far. `steps` has one row for each compression that was tried, with what it costs and brings, and
+    did not come so far. `leaks` has how many test records also stand in the given train split, and the
+    metrics without them. `steps` has one row for each compression that was tried, with what it costs and brings, and
     `stages` one for each stage that is done. Raises UserError where there is no run.
     """
     told = Told.of(run_folder)
@@ -25,6 +26,7 @@ def summarise(run_folder: str | Path) -> dict[str, Any]:
         "headline": headline(told),
         "n": evaluated.get("n"),
         "metrics": evaluated.get("metrics"),
+        "leaks": evaluated.get("leaks"),
         "baselines": evaluated.get("baselines") or [],
         "beaten": evaluated.get("beaten"),
         "uncompressed": evaluated.get("reference"),

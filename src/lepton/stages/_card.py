@@ -36,8 +36,11 @@ def _figures(told: Mapping[str, Any]) -> Iterator[str]:
     yield f"\n## Figures\n\nOn {told['n']} test records, looked at once; 95 % intervals in brackets.\n"
     names = list(told["metrics"])
     yield "| | " + " | ".join(names) + " |\n|---|" + "---|" * len(names)
+    leaks = told["leaks"]
+    without = f"this app, without the test records that also stand in the given train split ({leaks['n']:,})"
     for title, metrics in [
         ("this app", told["metrics"]),
+        *([(without, leaks["metrics"])] if leaks["metrics"] else []),
         *((item["name"], item["metrics"]) for item in told["baselines"]),
     ]:
         yield f"| {title} | " + " | ".join(_interval(metrics.get(name)) for name in names) + " |"

@@ -54,6 +54,7 @@ def run(stage: Stage) -> None:
     stage.fact(
         n=len(test),
         metrics=scores,
+        leaks=_leaks(work, (test, found)),
         decode=decode,
         reference=_scores.scored(
             stage.task, (test, _answered(reference, test)), work.described["classes"], seed=stage.seed
@@ -128,6 +129,19 @@ def _write_answers(stage: Stage, test: Sequence[Record], found: Sequence[Any]) -
     )
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     files.write_text(stage.folder / "answers.jsonl", lines)
+
+
+def _leaks(work: _Work, answered: _scores.Answered) -> dict[str, Any]:
+    """How many test records also stand in the given train split, and the scores on the others, if there are both."""
+    leaked = set(work.stage.read("prepare", "leaks.json"))
+    others = [(record, answer) for record, answer in zip(*answered, strict=True) if record.id not in leaked]
+    count = len(answered[0]) - len(others)
+    if not count or not others:
+        return {"n": count, "metrics": None}
+    records, answers = zip(*others, strict=True)
+    stage = work.stage
+    metrics = _scores.scored(stage.task, (records, answers), work.described["classes"], seed=stage.seed)
+    return {"n": count, "metrics": metrics}
 
 
 def _answered(app: apps.App, records: Sequence[Record]) -> list[Any]:

@@ -53,7 +53,7 @@ def inputs(recipe: Mapping[str, Any]) -> Any:
 
 
 def run(stage: Stage) -> None:
-    """Write `records.jsonl` (every usable record with its split), `classes.json`, `findings.json` and `bad.json`."""
+    """Write `records.jsonl` (every usable record with its split), `classes.json` and `leaks.json` (leaked test ids)."""
     chosen: Settings = stage.settings
     task = plugins.load("tasks", stage.task)
     reading = _readable(read(chosen, stage.base, task.MODALITY), task.MODALITY, chosen)
@@ -65,6 +65,7 @@ def run(stage: Stage) -> None:
     found = findings(reading.records, {"digests": known})
     write_records(stage.folder / "records.jsonl", records)
     stage.write("classes.json", classes)
+    stage.write("leaks.json", _in_train(reading.records, known))
     stage.fact(
         modality=task.MODALITY,
         classes=classes,
@@ -136,6 +137,12 @@ def _leaks(records: Sequence[Record], known: Mapping[str, str]) -> list[tuple[st
             held_out.setdefault(known[record.id], record.id)
     train = (record.id for record in records if record.split == "train")
     return [(name, held_out[known[name]]) for name in train if known[name] in held_out]
+
+
+def _in_train(records: Sequence[Record], known: Mapping[str, str]) -> list[str]:
+    """The records of a given test split whose content stands in the given train split too."""
+    train = {known[record.id] for record in records if record.split == "train"}
+    return [record.id for record in records if record.split == "test" and known[record.id] in train]
 
 
 def _without_leaks(records: Sequence[Record], leaks: Sequence[tuple[str, str]], policy: str) -> list[Record]:
