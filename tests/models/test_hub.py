@@ -6,6 +6,7 @@ import torch
 from text_families import LENGTHS, TAGGED, TOKENS, check_graph, tokens, without_gradient
 from tokenizers import Tokenizer, models
 from transformers import ASTConfig, AutoModel, BertConfig, DistilBertConfig, ResNetConfig, ViTConfig, Wav2Vec2Config
+from transformers.utils import logging as transformers_logging
 
 from lepton.core.errors import UserError
 from lepton.models import hub
@@ -50,6 +51,18 @@ def test_the_weights_are_the_saved_ones(text_model):
     known = AutoModel.from_pretrained(text_model)
     for name, value in hub.build(TOKENS, hub=text_model).body.state_dict().items():
         torch.testing.assert_close(value, known.state_dict()[name])
+
+
+@pytest.mark.parametrize("bars", [True, False])
+def test_loading_is_silent_and_leaves_the_bars_as_they_were(text_model, bars, capfd):
+    known = transformers_logging.is_progress_bar_enabled()
+    (transformers_logging.enable_progress_bar if bars else transformers_logging.disable_progress_bar)()
+    try:
+        hub.build(TOKENS, hub=text_model)
+        assert transformers_logging.is_progress_bar_enabled() == bars
+    finally:
+        (transformers_logging.enable_progress_bar if known else transformers_logging.disable_progress_bar)()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_fresh_weights_on_request(text_model):
