@@ -39,17 +39,28 @@ def picture(kind: str, random: np.random.Generator) -> bytes:
     return stream.getvalue()
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A folder with `data` (two classes of 30 pictures) and `recipe.toml`."""
+def make_project(place: Path) -> Path:
+    """Put `data` (two classes of 30 pictures) and `recipe.toml` into `place`."""
     random = np.random.default_rng(0)
     for kind in ("lying", "standing"):
-        folder = tmp_path / "data" / kind
+        folder = place / "data" / kind
         folder.mkdir(parents=True)
         for number in range(30):
             (folder / f"{number:02d}.png").write_bytes(picture(kind, random))
-    (tmp_path / "recipe.toml").write_text(RECIPE)
-    return tmp_path
+    (place / "recipe.toml").write_text(RECIPE)
+    return place
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with `data` and `recipe.toml`, a test's own."""
+    return make_project(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `data` and `recipe.toml`, which the tests of a module do not change."""
+    return make_project(tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture

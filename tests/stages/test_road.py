@@ -2,17 +2,15 @@
 
 import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from lepton.core.errors import ContractNotKept, UserError
-from lepton.core.ledger import Ledger, facts
+from lepton.core.ledger import facts
 from lepton.runtime import app as apps
 from lepton.stages import _road
 
@@ -110,26 +108,55 @@ def test_scores_are_told_with_and_without_leaked_records(project: Path) -> None:
     assert "also stand in the given train split (1)" in (done.app / "CARD.md").read_text()
 
 
-@pytest.mark.parametrize("moment", ["train", "compress"])
-def test_killed_and_run_again_gives_the_same_model(project: Path, moment: str) -> None:
+DYING = """
+import os, signal, sys
+from fnmatch import fnmatch
+from lepton.cli.__main__ import main
+
+put, left, pattern, folder = os.replace, int(sys.argv.pop(1)), sys.argv.pop(1), sys.argv[-1]
+
+def put_or_die(source, target):
+    global left
+    left -= fnmatch(os.path.relpath(target, folder), pattern)
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    put(source, target)
+
+os.replace = put_or_die
+sys.exit(main())
+"""
+"""A run that is killed as it puts a file, the nth of a pattern, into its place: both are its first arguments."""
+MOMENTS = {
+    "prepare": (1, "artifacts/.prepare-*/classes.json"),
+    "train": (2, "scratch/train-*.pt"),
+    "compress": (1, "artifacts/.compress-*/winner.json"),
+    "evaluate": (1, "artifacts/.evaluate-*/answers.jsonl"),
+    "package": (1, "artifacts/.package-*/CARD.md"),
+    "nothing": (1, "app"),
+}
+"""By stage, a moment in the midst of it; the last comes when all stages are done and the app is put into place."""
+
+
+@pytest.fixture(scope="module")
+def calm(shared_project: Path) -> Path:
+    """A project whose run was not disturbed."""
+    _road.run(shared_project / "recipe.toml", out=shared_project / "run", sets=["compress.search=none"])
+    return shared_project
+
+
+def test_every_stage_is_killed_once() -> None:
+    assert [*_road.stage_order(), "nothing"] == list(MOMENTS)
+
+
+@pytest.mark.parametrize("stage", MOMENTS)
+def test_killed_and_run_again_gives_the_same_model(calm: Path, tmp_path: Path, stage: str) -> None:
     """SIGKILL in the middle of a stage; the second run goes on and ends with the undisturbed run's bytes."""
-    sets = ["--set", "train.epochs=6", "--set", "compress.search=none"]
-    whole = [sys.executable, "-m", "lepton.cli", "run", str(project / "recipe.toml"), "--quiet", *sets, "-o"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    disturbed, calm = project / "disturbed", project / "calm"
-    with subprocess.Popen([*whole, str(disturbed)], env=environment, stderr=subprocess.DEVNULL) as process:
-        _wait_for(disturbed, {"train": "scratch/train-*/*.pt", "compress": "scratch/compress-*"}[moment])
-        process.send_signal(signal.SIGKILL)
-    assert not (disturbed / "app").exists()
-    for folder in (disturbed, calm):
-        subprocess.run([*whole, str(folder)], env=environment, check=True, stdout=subprocess.DEVNULL)
-    assert sha(disturbed / "app" / "model.onnx") == sha(calm / "app" / "model.onnx")
-    stages = list(Ledger(disturbed / "ledger.jsonl").read("stage"))
-    assert any(event["stage"] == "prepare" and event["skipped"] for event in stages)
-
-
-def _wait_for(folder: Path, pattern: str) -> None:
-    until = time.monotonic() + 120
-    while not list(folder.glob(pattern)):
-        assert time.monotonic() < until, f"{pattern} never came"
-        time.sleep(0.005)
+    count, pattern = MOMENTS[stage]
+    line = ["run", str(calm / "recipe.toml"), "--quiet", "--set", "compress.search=none", "-o", str(tmp_path / "run")]
+    killed = subprocess.run([sys.executable, "-c", DYING, str(count), pattern, *line], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert not (tmp_path / "run" / "app").exists()
+    again = _road.run(calm / "recipe.toml", out=tmp_path / "run", sets=["compress.search=none"])
+    assert [*again.skipped, stage] == [*_road.stage_order(), "nothing"][: len(again.skipped) + 1]
+    assert sha(again.app / "model.onnx") == sha(calm / "run" / "app" / "model.onnx")
+    assert not list((tmp_path / "run" / "scratch").iterdir())
