@@ -147,6 +147,10 @@ REFUSED = {
 }
 
 
+def test_there_are_many():
+    assert (len(REFUSED), len(PARTLY), len(UNDECODABLE)) == (70, 10, 20)
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_broken_source_is_refused(put, tmp_path, name):
     for file, data in REFUSED[name].items():
@@ -211,10 +215,12 @@ def test_what_can_be_read_is_and_the_rest_is_named(put, tmp_path, name):
     assert all(item.reason for item in reading.bad)
 
 
-def png_of(width, height):
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    chunk = struct.pack(">I", 13) + b"IHDR" + header + struct.pack(">I", zlib.crc32(b"IHDR" + header))
-    return b"\x89PNG\r\n\x1a\n" + chunk
+def chunk_of(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png_of(width, height, colour=0):
+    return b"\x89PNG\r\n\x1a\n" + chunk_of(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0))
 
 
 def jpeg():
@@ -233,6 +239,7 @@ UNDECODABLE = {
     "png: huge": png_of(2**31 - 1, 2**31 - 1),
     "png: large": png_of(60_000, 60_000),
     "png: no area": png_of(0, 0),
+    "png: colours and no palette": png_of(4, 4, colour=3) + chunk_of(b"IDAT", zlib.compress(bytes(20))),
     "jpeg: cut off": jpeg()[:-200],
     "jpeg: only its mark": b"\xff\xd8\xff",
     "gif: cut off": b"GIF89a\x01",

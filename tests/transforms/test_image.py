@@ -176,6 +176,14 @@ def test_what_is_no_image_is_bad_input(raw):
         encode(raw)
 
 
+def test_a_png_with_colours_and_no_palette_is_bad_input():
+    raw = saved(Image.fromarray(grey()).convert("P"))
+    start = raw.index(b"PLTE") - 4
+    length = 12 + int.from_bytes(raw[start : start + 4])
+    with pytest.raises(BadInput, match="cannot be decoded"):
+        encode(raw[:start] + raw[start + length :])
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(["PNG", "JPEG", "GIF", "BMP", "TIFF", "PPM", "WEBP"]), st.data())
 def test_damaged_bytes_give_pixels_or_bad_input(kind, data):

@@ -36,7 +36,10 @@ def application(apps: Mapping[str, App], *, limits: Limits | None = None) -> Sta
         Route("/v1/apps/{name}/predict", desk.predict, methods=["POST"]),
     ]
     handlers = {Problem: _problems.on_problem, HTTPException: _problems.on_http, Exception: _problems.on_bug}
-    return Starlette(routes=routes, exception_handlers=handlers, lifespan=desk.lifespan)
+    made = Starlette(routes=routes, exception_handlers=handlers, lifespan=desk.lifespan)
+    # A slash too many is a problem that says so; a redirect would follow whatever Host the client made up.
+    made.router.redirect_slashes = False
+    return made
 
 
 class _Desk:

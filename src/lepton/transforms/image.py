@@ -45,6 +45,7 @@ _BROKEN = (
     LookupError,
     EOFError,
     ArithmeticError,
+    AssertionError,
     AttributeError,
     RuntimeError,
     MemoryError,
