@@ -1,12 +1,15 @@
 """Dynamic int8: weights in 8 bits, activation scales computed from each batch as it comes."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from lepton.compress._candidate import Candidate, Context
 from lepton.compress._graphs import prepared, quiet, stripped
 
 TAKES, GIVES = ("graph",), "quantised"
-AUTO = ({},)
+AUTO: tuple[Mapping[str, Any], ...] = ({},)
 
 
 def compress(

@@ -1,6 +1,6 @@
 """Static int8: weights and activations in 8 bits, scales fixed beforehand on training samples."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,7 +14,7 @@ from lepton.core.settings import Range
 from lepton.core.types import Arrays
 
 TAKES, GIVES = ("graph",), "quantised"
-AUTO = ({},)
+AUTO: tuple[Mapping[str, Any], ...] = ({},)
 
 _RANGES = {
     "minmax": CalibrationMethod.MinMax,

@@ -92,6 +92,12 @@ def parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     }
 
 
+def defaults(target: Callable[..., Any]) -> dict[str, Any]:
+    """The settings that `target` takes where none is given, but for those that must be."""
+    known = parameters(target).items()
+    return {name: plain(item.default) for name, item in known if item.default is not inspect.Parameter.empty}
+
+
 def build(target: type, values: Mapping[str, Any]) -> Any:
     """Make the settings dataclass `target` from resolved `values`; nested tables become their dataclasses."""
     made = {}

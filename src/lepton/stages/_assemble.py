@@ -1,4 +1,4 @@
-"""Putting an app folder together from a trained model and a graph."""
+"""Putting an app folder together from a candidate: its graph, its transform, and how it decodes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,40 +9,39 @@ import onnx
 
 from lepton.bundle import manifest
 from lepton.bundle.manifest import Bundle, Graph, Manifest, Tensor, Transform
-from lepton.stages import _encoded
+from lepton.compress._candidate import Candidate
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What an app is made of, but for the graph: the train stage's folder and description, name and task."""
+    """What an app says beside its candidate: name and task, how answers are decoded, and more of its manifest."""
 
     name: str
     task: str
-    trained: Path
-    described: Mapping[str, Any]
-    decode: Mapping[str, Any]
+    decode: Mapping[str, Any] | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write(
-    folder: Path, parts: Parts, graph: tuple[Path, bool], *, files: Mapping[str, bytes | Path] | None = None
+    folder: Path, parts: Parts, candidate: Candidate, *, files: Mapping[str, bytes | Path] | None = None
 ) -> Bundle:
-    """Write the app folder around `graph` (its file, and whether batches may share a run)."""
-    path, batchable = graph
-    transform, fitted = _encoded.load(parts.trained)
-    model = onnx.load(path, load_external_data=False).graph
+    """Write the app folder around `candidate`, which has a graph; without a decode of `parts` its own is used."""
+    if candidate.graph is None:
+        raise RuntimeError("the candidate was not exported")
+    name, fitted = candidate.transform
+    model = onnx.load(candidate.graph, load_external_data=False).graph
     described = Manifest(
         name=parts.name,
         task=parts.task,
-        graphs={"model": Graph(file="model.onnx", batchable=batchable)},
-        transform=Transform(name=transform, settings=dict(fitted.settings), files=tuple(sorted(fitted.files))),
-        decode=dict(parts.decode),
-        classes=tuple(parts.described["classes"]),
+        graphs={"model": Graph(file="model.onnx", batchable=candidate.batchable)},
+        transform=Transform(name=name, settings=dict(fitted.settings), files=tuple(sorted(fitted.files))),
+        decode=dict(parts.decode or candidate.described["decode"]),
+        classes=tuple(candidate.described["classes"]),
         inputs=tuple(map(_tensor, model.input)),
         outputs=tuple(map(_tensor, model.output)),
         **parts.more,
     )
-    return manifest.write(folder, described, {"model.onnx": path, **fitted.files, **(files or {})})
+    return manifest.write(folder, described, {"model.onnx": candidate.graph, **fitted.files, **(files or {})})
 
 
 def _tensor(value: onnx.ValueInfoProto) -> Tensor:

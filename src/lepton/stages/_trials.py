@@ -1,7 +1,8 @@
 """Trials: what each plan costs and loses, measured on this machine and held against the contract."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,15 @@ from lepton.core.types import Label, Raw
 from lepton.metrics import _intervals
 from lepton.runtime import bench
 from lepton.runtime.app import App
+from lepton.stages._plans import REFERENCE
 
-REFERENCE = "onnx"
-"""The plan that changes nothing: the uncompressed ONNX model, always a candidate."""
+_QUICK, _LONG = 0.3, 1.0
+"""Seconds that a latency is measured for: of a sketch, and of a trial."""
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What trials are measured with: the validation set, its metric, and the contract."""
+    """What trials are measured with: the validation set, its metric, the contract, and the app of the reference."""
 
     raws: Sequence[Raw]
     truth: Sequence[Label]
@@ -26,15 +28,28 @@ class Bench:
     metric: Any
     contract: Contract
     seed: int
+    reference: App
 
-    def table(self, app: App) -> np.ndarray:
-        """The metric's table of the app's answers on the validation set."""
-        return np.asarray(self.metric.table(self.truth, app.predict(list(self.raws)), self.classes))
+    @cached_property
+    def expected(self) -> list[Any]:
+        """The reference's answers on the validation set."""
+        return self.answers(self.reference)
+
+    def answers(self, app: App) -> list[Any]:
+        """The app's answers on the validation set."""
+        return list(app.predict(list(self.raws)))
+
+    def table(self, answers: Sequence[Any]) -> np.ndarray:
+        """The metric's table of answers on the validation set."""
+        return np.asarray(self.metric.table(self.truth, answers, self.classes))
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One plan as measured. Latencies in ms at the contract's batch; `ratio` is of graph medians to the reference's."""
+    """One plan as measured. Latencies in ms at the contract's batch; `ratio` is of graph medians to the reference's.
+
+    `steps` are the plan's; `effort` is how much of its training it had (1: all).
+    """
 
     plan: str
     metric: float
@@ -43,40 +58,83 @@ class Trial:
     p50_ms: float
     p95_ms: float
     model_p50_ms: float
+    model_p95_ms: float
     ratio: float
     ratio_low: float
     ratio_high: float
     size_mb: float
     batchable: bool
+    steps: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
     note: str = ""
 
     def plain(self) -> dict[str, Any]:
         """The trial as JSON."""
-        return asdict(self)
+        return {**asdict(self), "steps": [dict(step) for step in self.steps]}
 
 
-def measure(plan: str, apps: tuple[App, App], how: Bench) -> Trial:
-    """Measure the app of `plan` beside the reference's, in turn in this process. `apps` are (candidate, reference)."""
-    app, reference = apps
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What answering costs, whatever the weights are: known before anything is trained."""
+
+    p50_ms: float
+    p95_ms: float
+    model_p50_ms: float
+    model_p95_ms: float
+    ratio: bench.Ratio
+    size_mb: float
+
+
+def cost(app: App, how: Bench, *, quick: bool = False) -> Cost:
+    """Measure latency and size beside the reference's, in turn in this process; `quick` is a first impression."""
     latency = how.contract.latency
-    table, base = how.table(app), how.table(reference)
-    drop = _drop(plan, how, (base, table))
-    speed = _ratio(plan, apps, how)
-    found = bench.measure(app, list(how.raws[:256]), batch=latency.batch, seconds=1.0)
-    return Trial(
-        plan=plan,
-        metric=float(how.metric.score(table)),
-        drop=drop[0],
-        drop_bound=drop[1],
+    seconds = _QUICK if quick else _LONG
+    found = bench.measure(app, list(how.raws[:256]), batch=latency.batch, seconds=seconds)
+    speed, model_p95 = _compared(app, how, seconds)
+    return Cost(
         p50_ms=found["p50_ms"],
         p95_ms=found["p95_ms"],
         model_p50_ms=found["model_p50_ms"],
-        ratio=speed.value,
-        ratio_low=speed.low,
-        ratio_high=speed.high,
+        model_p95_ms=model_p95,
+        ratio=speed,
         size_mb=app.bundle.size_mb(),
+    )
+
+
+def measure(plan: str, app: App, how: Bench) -> Trial:
+    """Measure the app of `plan` in full: its answers on the validation set beside the reference's, and its cost."""
+    table, base = how.table(how.answers(app)), how.table(how.expected)
+    drop, bound = _drop(plan, how, (base, table))
+    found = cost(app, how)
+    return Trial(
+        plan=plan,
+        metric=float(how.metric.score(table)),
+        drop=drop,
+        drop_bound=bound,
+        p50_ms=found.p50_ms,
+        p95_ms=found.p95_ms,
+        model_p50_ms=found.model_p50_ms,
+        model_p95_ms=found.model_p95_ms,
+        ratio=found.ratio.value,
+        ratio_low=found.ratio.low,
+        ratio_high=found.ratio.high,
+        size_mb=found.size_mb,
         batchable=app.batchable,
     )
+
+
+def ratio_of(kept: Mapping[str, float]) -> bench.Ratio:
+    """A ratio that was kept as JSON."""
+    return bench.Ratio(**kept)
+
+
+def could_keep(cost: Cost, contract: Contract) -> bool:
+    """Whether latency and size are inside the contract, with a tenth to spare for a first impression."""
+    pairs = (
+        (cost.p95_ms, contract.latency.p95_ms),
+        (cost.p50_ms, contract.latency.p50_ms),
+        (cost.size_mb, contract.size_mb),
+    )
+    return all(most is None or found <= 1.1 * most for found, most in pairs)
 
 
 def _drop(plan: str, how: Bench, tables: tuple[np.ndarray, np.ndarray]) -> tuple[float, float]:
@@ -87,14 +145,20 @@ def _drop(plan: str, how: Bench, tables: tuple[np.ndarray, np.ndarray]) -> tuple
     return found.value, found.bound
 
 
-def _ratio(plan: str, apps: tuple[App, App], how: Bench) -> bench.Ratio:
-    if plan == REFERENCE:
-        return bench.Ratio(1.0, 1.0, 1.0)
+def _compared(app: App, how: Bench, seconds: float) -> tuple[bench.Ratio, float]:
+    """The ratio of graph medians to the reference's, and the 95th percentile in ms."""
+    pair = {"app": app, REFERENCE: how.reference}
     size = how.contract.latency.batch
     raws = [how.raws[index % len(how.raws)] for index in range(size)]
-    batches = [app.collate([app.encode(raw) for raw in raws]) for app in apps]
-    calls = {plan: lambda: apps[0].run(batches[0]), REFERENCE: lambda: apps[1].run(batches[1])}
-    return bench.compare_latency(calls, rounds=60, calls=10).ratio(plan, REFERENCE, seed=how.seed)
+    batches = {name: one.collate([one.encode(raw) for raw in raws]) for name, one in pair.items()}
+    calls = {name: lambda one=one, name=name: one.run(batches[name]) for name, one in pair.items()}
+    once = bench.compare_latency(calls, rounds=2, calls=2)
+    slow = (once.p50("app") + once.p50(REFERENCE)) / 1e3
+    each = max(1, min(10, round(seconds / 30 / slow)))
+    found = bench.compare_latency(calls, rounds=max(12, min(60, round(2 * seconds / slow / each))), calls=each)
+    if app is how.reference:
+        return bench.Ratio(1.0, 1.0, 1.0), found.p95("app")
+    return found.ratio("app", REFERENCE, seed=how.seed), found.p95("app")
 
 
 def allowed_drop(contract: Contract, n: int) -> tuple[float, str]:

@@ -1,44 +1,47 @@
-"""Compress: export, try plans, measure each, and keep the cheapest that holds the contract, or refuse."""
+"""Compress: search for the cheapest plan that keeps the contract, or refuse."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 import torch
 
-from lepton.compress._candidate import Candidate, Context
-from lepton.core import machine, plugins, seeds, settings
+from lepton.compress._candidate import Candidate
+from lepton.core import machine, plugins, settings
 from lepton.core.contract import Clause, Contract
 from lepton.core.errors import ContractNotKept
 from lepton.core.ledger import Ledger
 from lepton.core.settings import Plugin, Range
-from lepton.core.types import Arrays
-from lepton.export.onnx import export
-from lepton.models._network import Network
 from lepton.runtime import app as apps
 from lepton.runtime.bench import compare_latency
-from lepton.stages import _assemble, _encoded, _model, _trials
-from lepton.stages._records import read_records
+from lepton.stages import _assemble, _damage, _encoded, _fit, _model, _plans, _trials, _workshop
+from lepton.stages._plans import REFERENCE, Maker, Plan
+from lepton.stages._search import Search
 from lepton.stages._stage import Stage
-from lepton.stages._trials import REFERENCE, Bench, Trial
+from lepton.stages._trials import Bench, Trial
+from lepton.training.settings import TrainSettings
 
 SECTION = "compress"
 AFTER = ("prepare", "train")
-ROOMS = ("compress", "export", "runtime", "bundle", "metrics", "transforms", "tasks", "core")
+ROOMS = (
+    "compress", "export", "models", "training", "runtime", "bundle", "metrics", "transforms", "tasks", "core",
+)  # fmt: skip
 MEASURES = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What is tried. search: "auto" tries each method alone, "none" only exports. passes: one chain, instead.
+    """What is tried.
 
-    calibration: training samples that methods may calibrate on.
+    search: "auto" looks for the cheapest plan that keeps the contract, students and pruned networks included, for at
+    most `budget` minutes; "quick" tries each method on the trained network's graph; "none" only exports. passes: one
+    chain of methods, instead.
     """
 
-    search: Literal["auto", "none"] = "auto"
+    search: Literal["auto", "quick", "none"] = "auto"
+    budget: Annotated[float, Range(0, 100_000)] = 10.0
     passes: Annotated[list[str | dict[str, Any]] | None, Plugin("compress", "compress")] = None
-    calibration: Annotated[int, Range(1, 100_000)] = 256
 
 
 def inputs(recipe: Mapping[str, Any]) -> Any:
@@ -47,40 +50,28 @@ def inputs(recipe: Mapping[str, Any]) -> Any:
 
 
 def run(stage: Stage) -> None:
-    """Write every candidate's graph, `trials.json`, and `winner.json`.
+    """Write the reference and the winner into `plans/`, `trials.json` and `winner.json`.
 
     Raises ContractNotKept, naming the nearest candidates and what each misses, when none keeps the contract.
     """
     work = _Work.of(stage)
-    work.export()
-    journal = Ledger(stage.scratch / "trials.jsonl")
-    known = {row["plan"]: row for row in journal.read("trial")}
-    trials = []
-    plans = _plans(stage.settings)
-    with stage.progress.bar("compress", len(plans)) as bar:
-        for name, chain in plans.items():
-            trial = work.trial(name, chain, known.get(name))
-            if name not in known:
-                journal.write("trial", **trial.plain())
-            trials.append(trial)
-            bar.step(1, f"{name}: {trial.model_p50_ms:.3g} ms, {trial.size_mb:.3g} MB")
-    held = {trial.plan: _trials.clauses(trial, trials[0], work.bench) for trial in trials}
-    chosen = _trials.winner(trials, held)
-    _tell(stage, work, (trials, held, chosen))
+    search = work.search()
+    _go(search, stage.settings)
+    reference = search.trials[0]
+    held = {trial.plan: _trials.clauses(trial, reference, work.bench) for trial in search.trials}
+    chosen = _trials.winner(search.trials, held)
+    _tell(stage, work, (search, held, chosen))
     if chosen is None:
-        raise _refusal(trials, held)
-    stage.write("winner.json", {**chosen.plain(), "clauses": [asdict(clause) for clause in held[chosen.plan]]})
+        raise _refusal(search.trials, held)
+    work.keep(search, chosen, held[chosen.plan])
 
 
-def _plans(chosen: Settings) -> dict[str, list[dict[str, Any]]]:
-    """The chains to try by name; the uncompressed model always comes first."""
+def _go(search: Search, chosen: Settings) -> None:
     if chosen.passes is not None:
-        chain = [item if isinstance(item, dict) else {"name": item} for item in chosen.passes]
-        return {REFERENCE: [], "+".join(item["name"] for item in chain): chain} if chain else {REFERENCE: []}
-    methods = plugins.names("compress") if chosen.search == "auto" else []
-    tried = [name for name in methods if getattr(plugins.load("compress", name), "AUTO", False)]
-    full = {name: settings.settle(plugins.load("compress", name).compress, {}, "compress") for name in tried}
-    return {REFERENCE: [], **{name: [{"name": name, **values}] for name, values in full.items()}}
+        named = [item if isinstance(item, dict) else {"name": item} for item in chosen.passes]
+        search.passes(named)
+    else:
+        {"auto": search.auto, "quick": search.quick, "none": lambda: search.passes(())}[chosen.search]()
 
 
 @dataclass(frozen=True)
@@ -88,115 +79,98 @@ class _Work:
     """The trained model on its way through the plans."""
 
     stage: Stage
-    described: Mapping[str, Any]
-    network: Network
-    calibration: Sequence[Arrays]
-    transform: str
+    maker: Maker
     bench: Bench
 
     @classmethod
     def of(cls, stage: Stage) -> "_Work":
         network, described = _model.load(stage.parents["train"])
-        name, fitted = _encoded.load(stage.parents["train"])
-        records = stage.parents["prepare"] / "records.jsonl"
-        train = read_records(records, "train")
-        picked = seeds.generator(stage.seed, "calibration").permutation(len(train))[: stage.settings.calibration]
-        samples = _encoded.encode([train[index] for index in picked], _encoded.encoder(name, fitted))
-        return cls(stage, described, network, samples, name, _bench(stage, described))
+        start = Candidate(described, _encoded.load(stage.parents["train"]), network)
+        trained = settings.build(TrainSettings, stage.read("train", "artifact.json")["facts"]["train"])
+        family = (described["model"]["name"], trained)
+        shop = _workshop.shop(_fit.data_of(stage), family, (stage.base, stage.scratch), stage.progress)
+        exported = Maker(start, shop, stage.scratch).graph(start, (), place=REFERENCE)
+        maker = Maker(exported, shop, stage.scratch)
+        return cls(stage, maker, _bench(stage, maker, _open(stage)(exported, REFERENCE)))
 
-    def export(self) -> None:
-        """Write the uncompressed ONNX graph, the reference of every comparison."""
-        names = self.described["inputs"]
-        collate = plugins.load("transforms", self.transform).collate
-        batch = collate([*self.calibration, *self.calibration][:2])
-        lengths = [name for name, size in self.described["shape"]["inputs"].items() if size and size[0] == 0]
-        example = {name: torch.from_numpy(array) for name, array in _odd_lengths(batch, names, lengths).items()}
-        export(self.network, example, self.stage.folder / f"{REFERENCE}.onnx", lengths=lengths)
-
-    def trial(self, name: str, chain: Sequence[Mapping[str, Any]], known: Mapping[str, Any] | None) -> Trial:
-        """Make the graph of a plan and measure it, unless the journal already knows how it measured."""
-        candidate = self._chain(name, chain)
-        if known is not None:
-            return Trial(**{key: value for key, value in known.items() if key != "event"})
-        app = self._app(name, candidate)
-        reference = self._app(REFERENCE, Candidate(self.stage.folder / f"{REFERENCE}.onnx"))
-        return _trials.measure(name, (app, reference), self.bench)
+    def search(self) -> Search:
+        """A search that goes on where a killed one was."""
+        journal = Ledger(self.stage.scratch / "trials.jsonl")
+        chosen: Settings = self.stage.settings
+        return Search(self.maker, self.bench, _open(self.stage), journal, self.stage.progress, chosen.budget)
 
     def torch(self) -> dict[str, float]:
-        """Median ms of a call in eager PyTorch at the contract's batch and threads, and MB of the weights."""
+        """Median and 95th percentile in ms of a call in eager PyTorch at the contract's batch and threads, and MB."""
         latency = self.bench.contract.latency
-        samples = [self.calibration[index % len(self.calibration)] for index in range(latency.batch)]
-        arrays = plugins.load("transforms", self.transform).collate(samples)
-        engine = _model.TorchRun(self.network, self.described["inputs"])
+        samples = self.maker.shop.samples(self.maker.start, latency.batch)
+        arrays = plugins.load("transforms", self.maker.start.transform[0]).collate(samples)
+        engine = _model.TorchRun(self.maker.start.network, self.maker.start.described["inputs"])  # type: ignore[arg-type]
         before = torch.get_num_threads()
         torch.set_num_threads(latency.threads)
         found = compare_latency({"torch": lambda: engine(arrays)}, rounds=20, calls=5)
         torch.set_num_threads(before)
         weights = self.stage.parents["train"] / "network.safetensors"
-        return {"model_p50_ms": found.p50("torch"), "size_mb": weights.stat().st_size / 1e6}
+        times = {"model_p50_ms": found.p50("torch"), "model_p95_ms": found.p95("torch")}
+        return {**times, "size_mb": weights.stat().st_size / 1e6}
 
-    def _chain(self, name: str, chain: Sequence[Mapping[str, Any]]) -> Candidate:
-        out = self.stage.folder / f"{name}.onnx"
-        candidate = Candidate(self.stage.folder / f"{REFERENCE}.onnx")
-        for index, item in enumerate(chain):
-            folder = self.stage.scratch / f"{name}-{index}"
-            folder.mkdir(exist_ok=True)
-            given = {key: value for key, value in item.items() if key != "name"}
-            method = plugins.load("compress", item["name"])
-            candidate = method.compress(candidate, Context(self.calibration, folder), **given)
-        if chain:
-            out.write_bytes(candidate.graph.read_bytes())
-        return Candidate(out, candidate.batchable)
+    def keep(self, search: Search, chosen: Trial, clauses: Sequence[Clause]) -> None:
+        """Write the reference and the winner, and what the compression of the winner changed."""
+        reference = self.maker.start
+        _plans.save(self.stage.folder / "plans" / REFERENCE, replace(reference, network=None))
+        plan = Plan(tuple(chosen.steps))
+        winner, decode = reference, dict(self.maker.start.described["decode"])
+        if plan.steps:
+            winner = search.candidate(plan)
+            _plans.save(self.stage.folder / "plans" / plan.slug, winner)
+            decode |= self._damage(winner, plan)
+        told = {"clauses": [asdict(clause) for clause in clauses], "folder": f"plans/{plan.slug}", "decode": decode}
+        self.stage.write("winner.json", {**chosen.plain(), **told})
 
-    def _app(self, name: str, candidate: Candidate) -> apps.App:
-        parts = _assemble.Parts(
-            name=self.stage.recipe["app"]["name"],
-            task=self.stage.task,
-            trained=self.stage.parents["train"],
-            described=self.described,
-            decode=self.described["decode"],
-        )
-        folder = self.stage.scratch / f"app-{name}"
-        _assemble.write(folder, parts, (candidate.graph, candidate.batchable))
-        return apps.load(folder, threads=self.bench.contract.latency.threads)
+    def _damage(self, winner: Candidate, plan: Plan) -> dict[str, float]:
+        """Tell what changed; returns what the decode needs so that scores mean what they did."""
+        data = self.maker.shop.data
+        answers = self.bench.expected, self.bench.answers(_open(self.stage)(winner, plan.slug))
+        found = _damage.damage(self.stage, data.validation, answers, data.classes)
+        self.stage.fact(damage=found)
+        calibration = found["calibration"]
+        return {"temperature": calibration["temperature"]} if calibration else {}
 
 
-def _odd_lengths(batch: Arrays, names: Sequence[str], lengths: Sequence[str]) -> dict[str, np.ndarray]:
-    """The arrays named, padded or cut to lengths that are no width of a network.
+def _open(stage: Stage) -> Any:
+    """Makes apps of candidates, in the scratch folder."""
+    threads = stage.recipe["contract"]["latency"]["threads"]
+    parts = _assemble.Parts(stage.recipe["app"]["name"], stage.task)
 
-    The exporter takes an axis for a fixed one where its size happens to be that of something fixed.
-    """
-    odd = dict(zip(sorted({batch[name].shape[1] for name in lengths}), (37, 53, 71), strict=False))
-    return {name: _sized(batch[name], odd[batch[name].shape[1]]) if name in lengths else batch[name] for name in names}
+    def make(candidate: Candidate, place: str) -> apps.App:
+        folder: Path = stage.scratch / f"app-{place}"
+        _assemble.write(folder, parts, candidate)
+        return apps.load(folder, threads=threads)
 
-
-def _sized(array: np.ndarray, length: int) -> np.ndarray:
-    """`array` (B, T) with T = `length`, zeros behind."""
-    out = np.zeros((len(array), length), array.dtype)
-    kept = min(length, array.shape[1])
-    out[:, :kept] = array[:, :kept]
-    return out
+    return make
 
 
-def _bench(stage: Stage, described: Mapping[str, Any]) -> Bench:
-    contract: Contract = settings.build(Contract, stage.recipe["contract"])
-    validation = read_records(stage.parents["prepare"] / "records.jsonl", "validation")
-    name = contract.metric.name or plugins.load("tasks", stage.task).METRICS[0]
+def _bench(stage: Stage, maker: Maker, reference: apps.App) -> Bench:
+    data = maker.shop.data
     return Bench(
-        raws=[record.read() for record in validation],
-        truth=[record.label for record in validation],
-        classes=described["classes"],
-        metric=plugins.load("metrics", name),
-        contract=contract,
+        raws=[record.read() for record in data.validation],
+        truth=[record.label for record in data.validation],
+        classes=data.classes,
+        metric=plugins.load("metrics", data.metric),
+        contract=settings.build(Contract, stage.recipe["contract"]),
         seed=stage.seed,
+        reference=reference,
     )
 
 
-def _tell(stage: Stage, work: _Work, found: tuple[list[Trial], Mapping[str, list[Clause]], Trial | None]) -> None:
-    trials, held, chosen = found
+def _tell(stage: Stage, work: _Work, found: tuple[Search, Mapping[str, list[Clause]], Trial | None]) -> None:
+    search, held, chosen = found
     limit, origin = _trials.allowed_drop(work.bench.contract, len(work.bench.truth))
+    rows = [{**trial.plain(), "clauses": [asdict(clause) for clause in held[trial.plan]]} for trial in search.trials]
+    stage.write("trials.json", rows)
     stage.fact(
-        trials=[{**trial.plain(), "clauses": [asdict(clause) for clause in held[trial.plan]]} for trial in trials],
+        trials=rows,
+        rungs=[asdict(rung) for rung in search.rungs],
+        skipped=search.skipped,
         winner=chosen.plan if chosen else None,
         contract=stage.recipe["contract"],
         standing=work.bench.contract.standing,
@@ -204,7 +178,7 @@ def _tell(stage: Stage, work: _Work, found: tuple[list[Trial], Mapping[str, list
         torch=work.torch(),
         machine=machine.fingerprint(),
         validation_records=len(work.bench.truth),
-        metric=work.bench.metric.__name__.rsplit(".", 1)[-1],
+        metric=work.maker.shop.data.metric,
     )
 
 

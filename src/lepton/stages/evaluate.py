@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,10 @@ from lepton.core import files, plugins
 from lepton.core.types import Record
 from lepton.metrics import _intervals
 from lepton.runtime import app as apps
-from lepton.stages import _assemble, _encoded, _scores
+from lepton.stages import _assemble, _encoded, _plans, _scores
+from lepton.stages._plans import REFERENCE
 from lepton.stages._records import read_records
 from lepton.stages._stage import Stage
-from lepton.stages._trials import REFERENCE
 from lepton.training import baselines
 
 SECTION = "evaluate"
@@ -45,10 +46,10 @@ def run(stage: Stage) -> None:
     """Write `decode.json` (the decode with its operating point) and tell the scores; reads the test split once."""
     work = _Work.of(stage)
     decode = work.decode()
-    winner, reference = work.app(work.winner, decode), work.app(REFERENCE, work.described["decode"])
+    winner, reference = work.app(work.winner["folder"], decode), work.app(f"plans/{REFERENCE}")
     test = work.records("test")
     found = _answered(winner, test)
-    scores = _scores.scored(stage.task, (test, found), work.described["classes"], seed=stage.seed)
+    scores = _scores.scored(stage.task, (test, found), work.classes, seed=stage.seed)
     stage.write("decode.json", decode)
     _write_answers(stage, test, found)
     stage.fact(
@@ -56,11 +57,9 @@ def run(stage: Stage) -> None:
         metrics=scores,
         leaks=_leaks(work, (test, found)),
         decode=decode,
-        reference=_scores.scored(
-            stage.task, (test, _answered(reference, test)), work.described["classes"], seed=stage.seed
-        ),
+        reference=_scores.scored(stage.task, (test, _answered(reference, test)), work.classes, seed=stage.seed),
         baselines=work.baselines(test),
-        details=_scores.details(stage.task, (test, found), work.described["classes"]),
+        details=_scores.details(stage.task, (test, found), work.classes),
         mistakes=_scores.mistakes(stage, (test, found)),
         slices=_slices(stage, test, found),
         validation={"n": len(work.records("validation"))},
@@ -71,34 +70,32 @@ def run(stage: Stage) -> None:
 @dataclass(frozen=True)
 class _Work:
     stage: Stage
-    described: Mapping[str, Any]
-    winner: str
+    classes: Sequence[str]
+    winner: Mapping[str, Any]
 
     @classmethod
     def of(cls, stage: Stage) -> "_Work":
-        return cls(stage, stage.read("train", "model.json"), stage.read("compress", "winner.json")["plan"])
+        return cls(stage, stage.read("prepare", "classes.json"), stage.read("compress", "winner.json"))
 
     def records(self, split: str) -> list[Record]:
         return read_records(self.stage.parents["prepare"] / "records.jsonl", split)
 
-    def app(self, plan: str, decode: Mapping[str, Any]) -> apps.App:
-        """The app that a plan's graph makes, in the scratch folder."""
-        winner = self.stage.read("compress", "winner.json")
-        parts = _assemble.Parts("evaluated", self.stage.task, self.stage.parents["train"], self.described, decode)
-        folder = self.stage.scratch / f"app-{plan}-{len(decode)}"
-        batchable = winner["batchable"] if plan == winner["plan"] else True
-        _assemble.write(folder, parts, (self.stage.parents["compress"] / f"{plan}.onnx", batchable))
-        return apps.load(folder)
+    def app(self, folder: str, decode: Mapping[str, Any] | None = None) -> apps.App:
+        """The app of a candidate that the compress stage kept in `folder`, in the scratch folder."""
+        candidate = _plans.load(self.stage.parents["compress"] / folder)
+        place = self.stage.scratch / f"app-{Path(folder).name}-{len(decode or {})}"
+        _assemble.write(place, _assemble.Parts("evaluated", self.stage.task, decode), candidate)
+        return apps.load(place)
 
     def decode(self) -> dict[str, Any]:
         """The decode, with the threshold that the validation set gives where an operating point is asked for."""
-        plain = dict(self.described["decode"])
+        plain = dict(self.winner["decode"])
         chosen = self.stage.settings.operating_point
-        if not chosen.asked or len(self.described["classes"]) != 2:
+        if not chosen.asked or len(self.classes) != 2:
             return plain
         validation = self.records("validation")
-        answers = _answered(self.app(self.winner, plain), validation)
-        return {**plain, "threshold": _scores.threshold(chosen, (validation, answers), self.described["classes"])}
+        answers = _answered(self.app(self.winner["folder"], plain), validation)
+        return {**plain, "threshold": _scores.threshold(chosen, (validation, answers), self.classes)}
 
     def baselines(self, test: Sequence[Record]) -> list[dict[str, Any]]:
         """Majority and linear baselines on the same test records."""
@@ -112,7 +109,7 @@ class _Work:
         found = [("majority class", baselines.majority(train))]
         if self.stage.settings.linear:
             found.append(baselines.linear(train, arrays, self.stage.seed))
-        classes = self.described["classes"]
+        classes = self.classes
         return [
             {
                 "name": title,
@@ -140,7 +137,7 @@ def _leaks(work: _Work, answered: _scores.Answered) -> dict[str, Any]:
         return {"n": count, "metrics": None}
     records, answers = zip(*others, strict=True)
     stage = work.stage
-    metrics = _scores.scored(stage.task, (records, answers), work.described["classes"], seed=stage.seed)
+    metrics = _scores.scored(stage.task, (records, answers), work.classes, seed=stage.seed)
     return {"n": count, "metrics": metrics}
 
 

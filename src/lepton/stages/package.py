@@ -1,20 +1,21 @@
 """Package: push raw inputs through every form, record each changed decision, and write the app folder."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from lepton.bundle import golden
+from lepton.compress._candidate import Candidate
 from lepton.core import machine, plugins, seeds, settings
 from lepton.core.settings import Range
 from lepton.core.types import Raw, Record
 from lepton.runtime import app as apps
 from lepton.runtime.app import App
-from lepton.stages import _assemble, _card, _encoded, _model, _synthetic
+from lepton.stages import _assemble, _card, _encoded, _model, _plans, _synthetic
+from lepton.stages._plans import REFERENCE, Plan
 from lepton.stages._records import read_records
 from lepton.stages._stage import Stage
-from lepton.stages._trials import REFERENCE
 
 SECTION = "package"
 AFTER = ("prepare", "train", "compress", "evaluate")
@@ -50,12 +51,13 @@ def run(stage: Stage) -> None:
     """Write `app/`, the folder that is served, and tell its parity."""
     work = _Work.of(stage)
     validation = read_records(stage.parents["prepare"] / "records.jsonl", "validation")
-    served = work.app(work.plan)
+    served = work.app(work.winner["folder"])
     stage.fact(parity=_parity(work.forms(served), validation[: stage.settings.parity]))
     kept = _golden(stage, served, validation)
     more = {"contract": work.contract(), "machine": machine.fingerprint(), "provenance": work.provenance()}
     files = {**kept, "CARD.md": _card.render(stage, work.winner, more).encode()}
-    bundle = _assemble.write(stage.folder / "app", work.parts(more), work.graph(work.plan), files=files)
+    shipped = work.candidate(work.winner["folder"])
+    bundle = _assemble.write(stage.folder / "app", work.parts(more), shipped, files=files)
     listed = bundle.manifest.files
     stage.fact(app={"id": bundle.id, "size_mb": bundle.size_mb(), "files": listed, "golden": len(kept)}, **more)
 
@@ -65,45 +67,44 @@ class _Work:
     """The winner of the search on its way into the app."""
 
     stage: Stage
-    described: Mapping[str, Any]
     decode: Mapping[str, Any]
     winner: Mapping[str, Any]
 
     @classmethod
     def of(cls, stage: Stage) -> "_Work":
-        described, decode = stage.read("train", "model.json"), stage.read("evaluate", "decode.json")
-        return cls(stage, described, decode, stage.read("compress", "winner.json"))
+        return cls(stage, stage.read("evaluate", "decode.json"), stage.read("compress", "winner.json"))
 
-    @property
-    def plan(self) -> str:
-        return str(self.winner["plan"])
+    def candidate(self, folder: str) -> Candidate:
+        """A candidate that the compress stage kept."""
+        return _plans.load(self.stage.parents["compress"] / folder)
 
     def parts(self, more: Mapping[str, Any]) -> _assemble.Parts:
-        name = self.stage.recipe["app"]["name"]
-        return _assemble.Parts(name, self.stage.task, self.stage.parents["train"], self.described, self.decode, more)
+        return _assemble.Parts(self.stage.recipe["app"]["name"], self.stage.task, self.decode, more)
 
-    def graph(self, plan: str) -> tuple[Path, bool]:
-        batchable = self.winner["batchable"] if plan == self.plan else True
-        return self.stage.parents["compress"] / f"{plan}.onnx", batchable
-
-    def app(self, plan: str) -> App:
-        """The app around a plan's graph, in the scratch folder."""
-        folder = self.stage.scratch / f"app-{plan}"
-        _assemble.write(folder, self.parts({}), self.graph(plan))
-        return apps.load(folder)
+    def app(self, folder: str) -> App:
+        """The app around a kept candidate, in the scratch folder."""
+        place = self.stage.scratch / f"app-{Path(folder).name}"
+        _assemble.write(place, self.parts({}), self.candidate(folder))
+        return apps.load(place)
 
     def forms(self, served: App) -> dict[str, Form]:
-        """Every form of the model as a function from raw inputs to answers: PyTorch, ONNX, and what is served."""
+        """Every form of what is shipped as a function from raw inputs to answers: trained, PyTorch, ONNX, served."""
+        reference, winner = f"plans/{REFERENCE}", str(self.winner["folder"])
         network, _ = _model.load(self.stage.parents["train"])
-        name, fitted = _encoded.load(self.stage.parents["train"])
+        forms = {"PyTorch": self._torch(replace(self.candidate(reference), network=network))}
+        if winner != reference:
+            forms[REFERENCE] = self.app(reference).predict
+        if Plan(tuple(self.winner["steps"])).network:
+            forms[f"{self.winner['plan']} in PyTorch"] = self._torch(self.candidate(winner))
+        return {**forms, f"{self.winner['plan']} (served)": served.predict}
+
+    def _torch(self, candidate: Candidate) -> Form:
+        name, fitted = candidate.transform
         collate = plugins.load("transforms", name).collate
-        how = {**self.described, "decode": self.decode, "task": self.stage.task, "collate": collate}
-        engine = _model.TorchRun(network, self.described["inputs"])
+        how = {**candidate.described, "decode": self.decode, "task": self.stage.task, "collate": collate}
+        engine = _model.TorchRun(candidate.network, candidate.described["inputs"])  # type: ignore[arg-type]
         encode = _encoded.encoder(name, fitted)
-        forms: dict[str, Form] = {"PyTorch": lambda raws: _model.answers(engine, [encode(raw) for raw in raws], how)}
-        if self.plan != REFERENCE:
-            forms[REFERENCE] = self.app(REFERENCE).predict
-        return {**forms, f"{self.plan} (served)": served.predict}
+        return lambda raws: _model.answers(engine, [encode(raw) for raw in raws], how)
 
     def contract(self) -> dict[str, Any]:
         return {"asked": settings.plain(self.stage.recipe["contract"]), "measured": dict(self.winner)}
@@ -112,8 +113,9 @@ class _Work:
         """Where the app comes from: model, seed, sizes of the splits, licences."""
         app = self.stage.recipe["app"]
         return {
-            "model": self.described["model"],
-            "plan": self.plan,
+            "model": self.candidate(self.winner["folder"]).described["model"],
+            "plan": self.winner["plan"],
+            "steps": self.winner["steps"],
             "seed": app["seed"],
             "license": app["license"],
             "data_license": app["data_license"],

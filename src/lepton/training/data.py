@@ -15,8 +15,8 @@ from lepton.core import seeds
 from lepton.core.types import Arrays
 from lepton.models._objectives import IGNORED
 
-Batch = tuple[list[Tensor], Tensor]
-"""The inputs in the order of the graph, and the targets."""
+Batch = tuple[list[Tensor], Tensor, Tensor]
+"""The inputs in the order of the graph, the targets, and the samples' numbers."""
 
 _POOL = 50
 """Batches sorted together by length: enough to waste little padding, few enough to keep the order random."""
@@ -69,16 +69,16 @@ class Loader:
         return np.split(order, [self.batch * index for index in range(1, len(self))])
 
     def _take(self, chosen: np.ndarray) -> Batch:
+        index = torch.from_numpy(chosen)
         if self._stacked is not None:
-            index = torch.from_numpy(chosen)
             inputs, targets = self._stacked
-            return [tensor[index] for tensor in inputs], targets[index]
+            return [tensor[index] for tensor in inputs], targets[index], index
         arrays = self.samples.collate([self.samples.arrays[index] for index in chosen])
         wanted = _pad([self.samples.targets[index] for index in chosen])
-        return [torch.from_numpy(arrays[name]) for name in self.samples.inputs], wanted
+        return [torch.from_numpy(arrays[name]) for name in self.samples.inputs], wanted, index
 
 
-def _stack(samples: Samples) -> Batch | None:
+def _stack(samples: Samples) -> tuple[list[Tensor], Tensor] | None:
     """All samples as tensors, when every sample has the same shapes."""
     first = samples.arrays[0]
     same = all(arrays[name].shape == first[name].shape for arrays in samples.arrays for name in samples.inputs)

@@ -21,6 +21,7 @@ from lepton.models._objectives import Objective
 from lepton.training import devices, optimizers, schedules
 from lepton.training.data import Loader, Samples
 from lepton.training.settings import TrainSettings, epochs_for
+from lepton.training.teaching import Teacher
 
 Augment = Callable[[list[Tensor], torch.Generator], list[Tensor]]
 """Changes the inputs of a training batch (already on the device) at random."""
@@ -46,6 +47,7 @@ class Job:
     seed: int
     checkpoint: Path
     progress: Progress
+    teacher: Teacher | None = None
 
 
 @dataclass
@@ -106,7 +108,7 @@ def _epoch(job: Job, settings: TrainSettings, run: _Epoch) -> float:
     context = devices.precision(settings.precision, run.device)
     total = len(run.loader) * run.total
     losses = []
-    for index, (inputs, targets) in enumerate(run.loader.epoch(run.number)):
+    for index, (inputs, targets, chosen) in enumerate(run.loader.epoch(run.number)):
         step = run.number * len(run.loader) + index
         _set_rate(
             run.state.optimizer,
@@ -114,7 +116,7 @@ def _epoch(job: Job, settings: TrainSettings, run: _Epoch) -> float:
             schedules.factor(settings.schedule, step, total=total, warmup=settings.warmup),
         )
         batch = _prepared(job, settings, ([item.to(run.device) for item in inputs], targets.to(run.device), random))
-        loss = _backward(job, settings, (*batch, context))
+        loss = _backward(job, settings, (*batch, chosen, context))
         if (index + 1) % settings.accumulate == 0 or index + 1 == len(run.loader):
             _step(job.network, settings, run.state)
         losses.append(loss)
@@ -130,7 +132,8 @@ def _prepared(
     inputs, targets, random = batch
     if job.augment is not None and settings.augment > 0:
         inputs = job.augment(inputs, random)
-    if settings.mixup > 0 and job.objective.mixes and inputs[0].dtype in _MIXABLE:
+    taught_apart = job.teacher is not None and not job.teacher.online
+    if settings.mixup > 0 and job.objective.mixes and inputs[0].dtype in _MIXABLE and not taught_apart:
         return _mix(job, (inputs, targets, random), settings.mixup)
     return inputs, targets
 
@@ -147,12 +150,17 @@ def _mix(job: Job, batch: tuple[list[Tensor], Tensor, torch.Generator], alpha: f
 
 
 def _backward(
-    job: Job, settings: TrainSettings, batch: tuple[list[Tensor], Tensor, AbstractContextManager[object]]
+    job: Job, settings: TrainSettings, batch: tuple[list[Tensor], Tensor, Tensor, AbstractContextManager[object]]
 ) -> Tensor:
-    inputs, targets, context = batch
+    inputs, targets, chosen, context = batch
     with context:
         logits = job.network(*inputs)
     loss = job.objective.loss(logits.float(), targets, smoothing=settings.smoothing, weights=job.weights)
+    if job.teacher is not None:
+        with torch.no_grad(), context:
+            soft = job.teacher.answers(chosen, inputs)
+        taught = job.teacher.loss(logits.float(), soft.float(), targets)
+        loss = (1 - job.teacher.share) * loss + job.teacher.share * taught
     (loss / settings.accumulate).backward()
     return loss.detach()
 

@@ -1,0 +1,242 @@
+"""Fitting one model to the training records: transform, encoding, a fresh network, and the loop over it."""
+
+import importlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lepton.core import files, plugins, seeds, settings
+from lepton.core.progress import Progress
+from lepton.core.types import Arrays, Record
+from lepton.models._network import Network, normalisation
+from lepton.models._objectives import Objective
+from lepton.stages import _encoded, _model
+from lepton.stages._records import read_records
+from lepton.stages._stage import Stage
+from lepton.training import loop
+from lepton.training.data import Samples
+from lepton.training.settings import TrainSettings
+from lepton.training.teaching import Teacher
+from lepton.transforms._fitted import Fitted
+
+Transform = tuple[str, Fitted]
+"""A fitted transform's name, and itself."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The arrays of the training and validation records, by one transform."""
+
+    transform: Transform
+    train: Sequence[Arrays]
+    validation: Sequence[Arrays]
+
+    @property
+    def module(self) -> ModuleType:
+        """The transform's plug-in."""
+        return plugins.load("transforms", self.transform[0])
+
+
+@dataclass(frozen=True)
+class Data:
+    """The training and validation records with the task's words for them."""
+
+    task: str
+    classes: Sequence[str]
+    train: Sequence[Record]
+    validation: Sequence[Record]
+    metric: str
+    seed: int
+    _known: dict[str, Encoded] = field(default_factory=dict, repr=False)
+
+    @property
+    def module(self) -> ModuleType:
+        """The task's plug-in."""
+        return plugins.load("tasks", self.task)
+
+    def encoded(self, transform: Transform) -> Encoded:
+        """The records through a transform; the last one asked for is kept."""
+        name, fitted = transform
+        hashes = {file: files.sha256_text(data.hex()) for file, data in fitted.files.items()}
+        key = files.sha256_text(files.canonical([name, settings.plain(fitted.settings), hashes]))
+        if key not in self._known:
+            encode = _encoded.encoder(name, fitted)
+            made = Encoded(transform, _encoded.encode(self.train, encode), _encoded.encode(self.validation, encode))
+            self._known.clear()
+            self._known[key] = made
+        return self._known[key]
+
+    def learning(self, train: Sequence[Record]) -> "Data":
+        """The same with other training records."""
+        return replace(self, train=train, _known={})
+
+
+@dataclass(frozen=True)
+class Start:
+    """A network before training, or before more of it, with what it is rebuilt from."""
+
+    network: Network
+    described: Mapping[str, Any]
+    transform: Transform
+
+    @property
+    def family(self) -> ModuleType:
+        """The model's plug-in."""
+        return plugins.load("models", self.described["model"]["name"])
+
+
+@dataclass(frozen=True)
+class Job:
+    """How a network is trained: settings, a teacher if there is one, where it may go on, and who hears of it."""
+
+    train: TrainSettings
+    checkpoint: Path
+    progress: Progress
+    teacher: Teacher | None = None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network and what it reached."""
+
+    start: Start
+    history: list[dict[str, float]]
+    seconds: float
+
+    @property
+    def metric(self) -> float:
+        """The best validation metric (higher is better)."""
+        return max(row["metric"] for row in self.history)
+
+
+def data_of(stage: Stage) -> Data:
+    """The records that the prepare stage left."""
+    records = stage.parents["prepare"] / "records.jsonl"
+    name = stage.recipe["contract"]["metric"]["name"] or plugins.load("tasks", stage.task).METRICS[0]
+    train, validation = read_records(records, "train"), read_records(records, "validation")
+    return Data(stage.task, stage.read("prepare", "classes.json"), train, validation, str(name), stage.seed)
+
+
+def fresh(data: Data, model: Mapping[str, Any], *, choice: Mapping[str, Any] | None = None) -> Start:
+    """A network of `model` with weights from the seed; its transform (`choice`, or its own) is fitted to train."""
+    chosen = choice or own_transform(data, model)
+    return built(data, model, (str(chosen["name"]), _encoded.fit(chosen, data.train)))
+
+
+def built(data: Data, model: Mapping[str, Any], transform: Transform) -> Start:
+    """A network of `model` with weights from the seed, for the arrays of a fitted transform."""
+    torch.manual_seed(seeds.derive(data.seed, "weights"))
+    family = plugins.load("models", model["name"])
+    objective: Objective = family.OBJECTIVES[data.task]
+    encoded = data.encoded(transform)
+    fitted = transform[1].settings
+    more = {
+        "outputs": objective.outputs(data.classes),
+        "vocabulary": int(fitted.get("vocabulary", 0)),
+        "task": data.task,
+        "settings": dict(fitted),
+    }
+    names = encoded.module.INPUTS
+    shape = _model.shape_of(encoded.train, names, more)
+    network = _model.build(model, shape, normalisation(arrays[names[0]] for arrays in encoded.train))
+    described = {
+        "model": dict(model),
+        "shape": _model.describe(shape),
+        "classes": list(data.classes),
+        "decode": {"name": objective.decode},
+        "inputs": list(names),
+    }
+    return Start(network, described, transform)
+
+
+def own_transform(data: Data, model: Mapping[str, Any]) -> dict[str, Any]:
+    """The transform of the model's family, its settings resolved."""
+    family = plugins.load("models", model["name"])
+    wanted = getattr(family, "transform", None)
+    name, given = wanted(model) if wanted else (family.TRANSFORMS[data.module.MODALITY], {})
+    return {"name": name, **settings.settle(plugins.load("transforms", name).fit, given, "data.transform")}
+
+
+def fit(data: Data, start: Start, job: Job, *, warm: bool = True) -> Trained:
+    """Train the network of `start` in place; with `warm`, what its family can set from the data is set before."""
+    began = time.perf_counter()
+    run = _loop_job(data, start, job)
+    if warm and hasattr(start.family, "warm_start") and not job.checkpoint.exists():
+        start.family.warm_start(start.network.body, data.encoded(start.transform).train, np.array(run.samples.targets))
+    history = loop.fit(run, job.train)
+    start.network.cpu()
+    return Trained(start, history, time.perf_counter() - began)
+
+
+def score(data: Data, start: Start) -> float:
+    """The validation metric of the network of `start`, higher is better."""
+    return _validate(data, data.encoded(start.transform), start.described)(start.network)
+
+
+def _loop_job(data: Data, start: Start, job: Job) -> loop.Job:
+    encoded = data.encoded(start.transform)
+    objective: Objective = start.family.OBJECTIVES[data.task]
+    targets = [
+        objective.target(record.label, arrays, data.classes)
+        for record, arrays in zip(data.train, encoded.train, strict=True)
+    ]
+    outputs = objective.outputs(data.classes)
+    return loop.Job(
+        network=start.network,
+        samples=Samples(encoded.train, targets, tuple(encoded.module.INPUTS), encoded.module.collate),
+        objective=objective,
+        outputs=outputs,
+        validate=_validate(data, encoded, start.described),
+        augment=_augment(data, encoded.module, job.train.augment),
+        weights=_class_weights(targets, job.train, outputs),
+        seed=seeds.derive(data.seed, "train"),
+        checkpoint=job.checkpoint,
+        progress=job.progress,
+        teacher=job.teacher,
+    )
+
+
+def _validate(data: Data, encoded: Encoded, described: Mapping[str, Any]) -> Callable[[nn.Module], float]:
+    """The validation metric of a network, turned so that higher is better."""
+    metric = plugins.load("metrics", data.metric)
+    truth = [record.label for record in data.validation]
+    how = {**described, "task": data.task, "collate": encoded.module.collate}
+    sign = -1 if metric.LOWER_IS_BETTER else 1
+
+    def measure(network: nn.Module) -> float:
+        network.eval()
+        found = _model.answers(_model.TorchRun(network, described["inputs"]), encoded.validation, how)
+        return sign * float(metric.score(metric.table(truth, found, data.classes)))
+
+    return measure
+
+
+def _augment(data: Data, transform: ModuleType, strength: float) -> loop.Augment | None:
+    """The modality's augmentation at `strength`: of the one array of images and sounds, of texts' arrays by name."""
+    if strength == 0:
+        return None
+    module = importlib.import_module(f"lepton.training._augment_{data.module.MODALITY}")
+    names = transform.INPUTS
+
+    def change(tensors: list[Tensor], random: torch.Generator) -> list[Tensor]:
+        if len(names) == 1:
+            return [module.augment(tensors[0], random, strength=strength)]
+        changed = module.augment(dict(zip(names, tensors, strict=True)), random, strength=strength)
+        return [changed[name] for name in names]
+
+    return change
+
+
+def _class_weights(targets: Sequence[np.ndarray], chosen: TrainSettings, outputs: int) -> Tensor | None:
+    """Weights that give each class the same say, mean 1 over the records."""
+    if chosen.class_weights == "none" or targets[0].ndim:
+        return None
+    counts = np.maximum(np.bincount(np.array(targets), minlength=outputs), 1)
+    return torch.tensor(len(targets) / (outputs * counts), dtype=torch.float32)

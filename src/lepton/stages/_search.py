@@ -1,0 +1,343 @@
+"""The search for the cheapest plan that keeps the contract.
+
+What a plan costs does not depend on its weights, so latency and size are measured on untrained networks first, and
+only what would be cheaper is trained: all a little, the better half more, the best in full (successive halving,
+Jamieson and Talwalkar 2016). Every measured point is journalled before it is used, so a killed search goes on where
+it was and chooses as it would have.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from lepton.compress._candidate import Candidate
+from lepton.core import plugins, settings
+from lepton.core.errors import UserError
+from lepton.core.ledger import Ledger
+from lepton.core.progress import Progress
+from lepton.runtime.app import App
+from lepton.stages import _plans, _trials
+from lepton.stages._plans import REFERENCE, Maker, Plan, Step
+from lepton.stages._trials import Bench, Cost, Trial
+
+RUNGS = (0.12, 0.4)
+"""Shares of the full training after which the weaker half is left out."""
+
+_CHEAPER = 0.9
+"""A plan is worth training when time or size is at most this share of what needs no training."""
+
+_FRACTIONS = (1.0, 0.5, 0.25)
+"""How wide the students of each family are."""
+
+Open = Callable[[Candidate, str], App]
+"""Makes the app of a candidate, named for its folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """A plan before training: what it would cost with its cheapest steps on the graph."""
+
+    plan: Plan
+    suffixes: tuple[tuple[Step, ...], ...]
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A plan after some of its training."""
+
+    plan: str
+    effort: float
+    metric: float
+    seconds: float
+    kept: bool
+    model_p50_ms: float
+    size_mb: float
+
+
+@dataclass
+class Search:
+    """One search: what it makes plans with, what it measures them by, and what it has found so far."""
+
+    maker: Maker
+    bench: Bench
+    open: Open
+    journal: Ledger
+    progress: Progress
+    minutes: float
+    trials: list[Trial] = field(default_factory=list)
+    rungs: list[Rung] = field(default_factory=list)
+    skipped: list[dict[str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._began = time.monotonic()
+        self._known = {row["plan"]: row for row in self.journal.read("trial")}
+        self._spent = sum(row["spent"] for row in self.journal.read("spent"))
+        self._marked = 0.0
+
+    def quick(self) -> None:
+        """Measure the reference and every method on the graph alone."""
+        self.trial(Plan())
+        for suffix in suffixes():
+            self.trial(Plan(suffix))
+
+    def passes(self, steps: Sequence[Step]) -> None:
+        """Measure the reference and the one chain that was asked for."""
+        self.trial(Plan())
+        if steps:
+            self.trial(Plan(tuple(steps)))
+
+    def auto(self) -> None:
+        """Search: graphs alone first, then plans that train, most promising first, while the budget lasts."""
+        self.quick()
+        self._packed(Plan(), [trial for trial in self.trials if trial.plan != REFERENCE])
+        field_ = self._worth(list(self._sketches()))
+        rest: list[Sketch] = []
+        for effort in RUNGS:
+            field_, left = self._halved(field_, effort)
+            rest = [*left, *rest]
+        for sketch in [*field_, *rest]:
+            if sketch in rest and self._trained_winner():
+                break
+            self._finish(sketch)
+
+    # What is measured -------------------------------------------------------------------------------------------
+
+    def trial(self, plan: Plan) -> Trial | None:
+        """Measure a plan in full, unless the journal knows how it measured; None where it cannot work here."""
+        if plan.name in self._known:
+            row = {key: value for key, value in self._known[plan.name].items() if key != "event"}
+            return self._found(Trial(**row))
+        try:
+            app = self.open(self.candidate(plan), plan.slug) if plan.steps else self.bench.reference
+        except UserError as error:
+            self._skip(plan, error.message)
+            return None
+        found = _trials.measure(plan.name, app, self.bench)
+        made = Trial(**{**asdict(found), "steps": plan.steps})
+        self.journal.write("trial", **made.plain())
+        self._note_time()
+        return self._found(made)
+
+    def candidate(self, plan: Plan) -> Candidate:
+        """The candidate of a plan, trained in full, with its graph."""
+        network = self.maker.network(plan.network, effort=1.0)
+        return self.maker.graph(network, plan.graph, place=plan.slug)
+
+    def _found(self, trial: Trial) -> Trial:
+        self.trials.append(trial)
+        told = f"{100 * trial.metric:.2f} %, {trial.model_p50_ms:.3g} ms, {trial.size_mb:.3g} MB"
+        self.progress.say(f"measured {trial.plan}: {told}")
+        return trial
+
+    def _skip(self, plan: Plan, why: str) -> None:
+        self.skipped.append({"plan": plan.name, "why": why})
+
+    # Before training --------------------------------------------------------------------------------------------
+
+    def _sketches(self) -> Iterator[Sketch]:
+        plans = proposals(self.maker.shop.data.task, self.maker.start)
+        known = {row["plan"]: row for row in self.journal.read("sketch")}
+        with self.progress.bar("sketching plans", len(plans)) as bar:
+            for plan in plans:
+                if self._over(0.3):
+                    self._skip(plan, "the budget was spent")
+                    continue
+                sketch = self._sketch(plan, known.get(plan.name))
+                bar.step(1, plan.name)
+                if sketch is not None:
+                    yield sketch
+
+    def _sketch(self, plan: Plan, known: Mapping[str, Any] | None) -> Sketch | None:
+        if known is not None:
+            kept = {**known["cost"], "ratio": _trials.ratio_of(known["cost"]["ratio"])}
+            return Sketch(plan, tuple(tuple(suffix) for suffix in known["suffixes"]), Cost(**kept))
+        try:
+            bare = self.maker.network(plan.network, effort=0)
+            network = self.maker.graph(bare, (), place=f"sketch-{plan.slug}")
+        except UserError as error:
+            self._skip(plan, error.message)
+            return None
+        costs = [(suffix, self._cost(network, suffix, plan)) for suffix in self._suffixes_that_work()]
+        costs.sort(key=lambda pair: pair[1].ratio.value)
+        sketch = Sketch(plan, tuple(suffix for suffix, _ in costs), costs[0][1])
+        self.journal.write("sketch", plan=plan.name, suffixes=sketch.suffixes, cost=asdict(sketch.cost))
+        self._note_time()
+        return sketch
+
+    def _cost(self, network: Candidate, suffix: tuple[Step, ...], plan: Plan) -> Cost:
+        place = f"sketch-{plan.then(*suffix).slug}"
+        return _trials.cost(self.open(self.maker.graph(network, suffix, place=place), place), self.bench, quick=True)
+
+    def _suffixes_that_work(self) -> list[tuple[Step, ...]]:
+        """Nothing, and the chains on the graph that worked on the trained network and made it faster."""
+        faster = [trial for trial in self.trials if trial.ratio < 1 and trial.plan != REFERENCE]
+        return [(), *(tuple(trial.steps) for trial in faster if not set(_names("packed")) & _used(trial))]
+
+    def _worth(self, sketches: Sequence[Sketch]) -> list[Sketch]:
+        """The sketches that would be cheaper than what needs no training, and could keep latency and size."""
+        kept = [trial for trial in self.trials if self._keeps(trial)] or self.trials[:1]
+        time_, size = (min(getattr(trial, name) for trial in kept) for name in ("ratio", "size_mb"))
+        found = []
+        for sketch in sketches:
+            cheaper = sketch.cost.ratio.value <= _CHEAPER * time_ or sketch.cost.size_mb <= _CHEAPER * size
+            fits = _trials.could_keep(sketch.cost, self.bench.contract)
+            if cheaper and fits:
+                found.append(sketch)
+            else:
+                self._skip(sketch.plan, "no faster and no smaller" if fits else "latency or size would be missed")
+        return found
+
+    # Training ---------------------------------------------------------------------------------------------------
+
+    def _halved(self, sketches: Sequence[Sketch], effort: float) -> tuple[list[Sketch], list[Sketch]]:
+        """The better half after `effort` of the training, and the rest, each best first."""
+        if len(sketches) <= 2:
+            return list(sketches), []
+        known = {(row["plan"], row["effort"]): row for row in self.journal.read("rung")}
+        scored: list[tuple[float, Sketch, float]] = []
+        for sketch in sketches:
+            if self._over(0.6):
+                self._skip(sketch.plan, "the budget was spent")
+                continue
+            scored.append(self._rung(sketch, effort, known.get((sketch.plan.name, effort))))
+        # Metrics within one standard error count as equal: then the smaller one goes first.
+        scored.sort(key=lambda row: (-round(row[0] / self._noise()), row[1].cost.size_mb))
+        keep = math.ceil(len(scored) / 2)
+        for index, (metric, sketch, seconds) in enumerate(scored):
+            price = (sketch.cost.model_p50_ms, sketch.cost.size_mb)
+            self.rungs.append(Rung(sketch.plan.name, effort, metric, seconds, index < keep, *price))
+        ordered = [row[1] for row in scored]
+        return ordered[:keep], ordered[keep:]
+
+    def _rung(self, sketch: Sketch, effort: float, known: Mapping[str, Any] | None) -> tuple[float, Sketch, float]:
+        if known is not None:
+            return known["metric"], sketch, known["seconds"]
+        began = time.monotonic()
+        candidate = self.maker.network(sketch.plan.network, effort=effort)
+        metric, seconds = self.maker.score(candidate), time.monotonic() - began
+        self.journal.write("rung", plan=sketch.plan.name, effort=effort, metric=metric, seconds=seconds)
+        self.progress.say(f"{100 * effort:.0f} % of {sketch.plan.name}: {100 * metric:.2f} %")
+        self._note_time()
+        return metric, sketch, seconds
+
+    def _noise(self) -> float:
+        """One standard error of the reference's validation metric, as of a proportion."""
+        metric = min(max(self.trials[0].metric, 0.01), 0.99)
+        return math.sqrt(metric * (1 - metric) / len(self.bench.truth))
+
+    def _finish(self, sketch: Sketch) -> None:
+        """Train a plan in full and measure it with the steps on the graph that make it cheap."""
+        first = sketch.plan.then(*sketch.suffixes[0]).name
+        if first not in self._known and self._over(1.0, self._estimate(sketch)):
+            self._skip(sketch.plan, "the budget was spent")
+            return
+        found = [self.trial(sketch.plan.then(*suffix)) for suffix in sketch.suffixes[:2]]
+        made = [trial for trial in found if trial is not None]
+        self._packed(sketch.plan, made)
+        self._repaired(sketch, made)
+
+    def _packed(self, plan: Plan, trials: Sequence[Trial]) -> None:
+        """Store the weights of the cheapest plan that keeps its answers in fewer bits."""
+        good = [trial for trial in trials if self._near(trial)]
+        if good:
+            best = min(good, key=lambda trial: trial.ratio)
+            for name in _names("packed"):
+                self.trial(Plan((*best.steps, _plans.step(name))))
+
+    def _repaired(self, sketch: Sketch, trials: Sequence[Trial]) -> None:
+        """Where 8 bits lose what the floating-point graph keeps, train with the rounding in sight."""
+        lost = [trial for trial in trials if trial.steps[len(sketch.plan.steps) :] and not self._near(trial)]
+        for trial in lost[:1]:
+            behind = tuple(trial.steps[len(sketch.plan.steps) :])
+            for name in _preparing({plugins.load("compress", step["name"]).GIVES for step in behind}):
+                if not self._over(1.0, 0.5 * self._estimate(sketch)):
+                    self.trial(sketch.plan.then(_plans.step(name), *behind))
+
+    def _estimate(self, sketch: Sketch) -> float:
+        """Seconds that training in full would take, from the last rung."""
+        ran = [rung for rung in self.rungs if rung.plan == sketch.plan.name]
+        return ran[-1].seconds / ran[-1].effort if ran else 0.0
+
+    # The contract and the clock ---------------------------------------------------------------------------------
+
+    def _keeps(self, trial: Trial) -> bool:
+        return all(clause.kept for clause in _trials.clauses(trial, self.trials[0], self.bench))
+
+    def _near(self, trial: Trial) -> bool:
+        """Whether a trial's drop is inside the limit."""
+        limit, _ = _trials.allowed_drop(self.bench.contract, len(self.bench.truth))
+        return trial.drop_bound <= limit
+
+    def _trained_winner(self) -> bool:
+        return any(self._keeps(trial) and Plan(tuple(trial.steps)).network for trial in self.trials)
+
+    def _over(self, share: float, needed: float = 0.0) -> bool:
+        """Whether more than `share` of the budget is gone, or would be after `needed` seconds."""
+        return self._spent + time.monotonic() - self._began + needed > share * 60 * self.minutes
+
+    def _note_time(self) -> None:
+        """Write down the time since the last note, so that a killed search keeps its budget."""
+        now = time.monotonic() - self._began
+        self.journal.write("spent", spent=now - self._marked)
+        self._marked = now
+
+
+def suffixes() -> list[tuple[Step, ...]]:
+    """Every chain of the methods on graphs that propose themselves, but for packing, which comes last."""
+    singles = [step for step in _proposed("graph") if step["name"] not in _names("packed")]
+    pairs = [(one, other) for one in singles for other in singles if one != other]
+    chains = [*((one,) for one in singles), *pairs]
+    return [chain for chain in chains if not _plans.faults(chain, begins="graph")]
+
+
+def proposals(task: str, start: Candidate) -> list[Plan]:
+    """The plans that train: what each method proposes for itself, and the students of every family for the task."""
+    if start.network is None:
+        return []
+    found = [Plan((step,)) for step in _proposed("network")]
+    for name in plugins.names("compress"):
+        students = getattr(plugins.load("compress", name), "students", None)
+        if students is not None:
+            found += [Plan((_plans.step(name, **given),)) for given in students(_models(task))]
+    return list({plan.name: plan for plan in found}.values())
+
+
+def _proposed(form: str) -> Iterator[Step]:
+    for name in plugins.names("compress"):
+        method = plugins.load("compress", name)
+        if form in method.TAKES:
+            yield from (_plans.step(name, **given) for given in method.AUTO)
+
+
+def _names(gives: str) -> list[str]:
+    """The methods that leave such a form behind."""
+    methods = {name: plugins.load("compress", name) for name in plugins.names("compress")}
+    return [name for name, method in methods.items() if gives == method.GIVES]
+
+
+def _preparing(forms: set[str]) -> list[str]:
+    """The methods on networks that make those which leave one of `forms` behind lose less (their PREPARES)."""
+    found = {name: getattr(plugins.load("compress", name), "PREPARES", "") for name in plugins.names("compress")}
+    return [name for name, prepared in found.items() if prepared in forms]
+
+
+def _used(trial: Trial) -> set[str]:
+    return {step["name"] for step in trial.steps}
+
+
+def _models(task: str) -> list[dict[str, Any]]:
+    """Each family's proposals for the task at several widths, fully resolved, each once."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in plugins.names("models"):
+        family = plugins.load("models", name)
+        if task not in family.OBJECTIVES:
+            continue
+        for given in getattr(family, "AUTO", ()):
+            for fraction in _FRACTIONS:
+                chosen = dict(given) if fraction == 1 else family.smaller(dict(given), fraction)
+                model = {"name": name, **settings.settle(family.build, chosen, "model")}
+                found[str(model)] = model
+    return list(found.values())
