@@ -11,6 +11,7 @@ from html import escape
 
 WIDTH, HEIGHT = 440.0, 250.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 16.0, 14.0, 44.0
+_STEP = 22.0  # height of a row of dumbbells
 _LETTER = 7.2  # about the width of a letter at 12 units, to leave room for labels
 
 Point = tuple[float, float]
@@ -28,6 +29,17 @@ class Dot:
     y: float
     name: str
     hint: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Move:
+    """A share that was `before` and is `after`, with a remark at its end; `mark` is a class of the page's style."""
+
+    name: str
+    before: float
+    after: float
+    remark: str
     mark: str = ""
 
 
@@ -114,6 +126,22 @@ def scatter(
     return _svg(parts, name)
 
 
+def dumbbells(moves: Sequence[Move], *, name: str, axis: str) -> str:
+    """A line for each move from a hollow dot to a full one, over one axis of shares that shows the part they lie in."""
+    shown = [_cut(move.name, 18) for move in moves]
+    left, right = 20 + _LETTER * max(map(len, shown)), WIDTH - 60
+    places = _around([share for move in moves for share in (move.before, move.after)], (left, right))
+    end = _STEP * len(moves) + 6
+    parts = list(_scale(places, end, axis))
+    for row, (move, label) in enumerate(zip(moves, shown, strict=True)):
+        at = _STEP * (row + 0.5) + 4
+        parts.append(f'<text class="name" x="{left - 12:.1f}" y="{at + 4}" text-anchor="end">{escape(label)}</text>')
+        parts += _move(move, places, at)
+        remark = f'<text class="name {escape(move.mark)}" x="{WIDTH - 2}" y="{at + 4}" text-anchor="end">'
+        parts.append(f"{remark}{escape(move.remark)}</text>")
+    return _svg(parts, name, (WIDTH, end + 40))
+
+
 def heat(counts: Sequence[Sequence[int]], names: Sequence[str], *, name: str) -> str:
     """A confusion matrix, rows given and columns answered; shades are shares of a row, right and wrong apart."""
     shown = [_cut(label, 14) for label in names]
@@ -139,6 +167,31 @@ def ticks(low: float, high: float, count: int = 4) -> list[float]:
     step = next(step * power for step in (1, 2, 5, 10) if step * power >= 0.75 * rough)
     first = math.ceil(low / step - 1e-9)
     return [index * step for index in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def _move(move: Move, places: Axis, at: float) -> list[str]:
+    before, after = places.place(move.before), places.place(move.after)
+    hint = f"{move.name}: {_share(move.before)} before, {_share(move.after)} after"
+    track = f'<line class="drift {escape(move.mark)}" x1="{before:.1f}" x2="{after:.1f}" y1="{at}" y2="{at}"/>'
+    first = _circle((before, at), hint, "dot missed", radius=4.5)
+    return [track, first, _circle((after, at), hint, f"dot {move.mark}", radius=5)]
+
+
+def _around(shares: Sequence[float], ends: Point) -> Axis:
+    """An axis of shares around those given, with a little room, also where they are all the same."""
+    low, high = min(shares), max(shares)
+    room = max(0.06 * (high - low), (0.05 - (high - low)) / 2, 0.01)
+    return Axis(max(0.0, low - room), min(1.0, high + room), *ends)
+
+
+def _scale(places: Axis, end: float, name: str) -> Iterator[str]:
+    """The grid and the words of an axis along the bottom, at `end`."""
+    for value in ticks(places.low, places.high, 5):
+        x = places.place(value)
+        yield f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="2" y2="{end:.1f}"/>'
+        yield f'<text x="{x:.1f}" y="{end + 16:.1f}" text-anchor="middle">{_share(value)}</text>'
+    middle = (places.start + places.end) / 2
+    yield f'<text class="axis" x="{middle:.1f}" y="{end + 34:.1f}" text-anchor="middle">{escape(name)}</text>'
 
 
 def _heat_names(names: Sequence[str], margin: float, cell: float) -> Iterator[str]:

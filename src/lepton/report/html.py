@@ -6,7 +6,7 @@ from typing import Any
 
 from lepton.core import files
 from lepton.core.errors import MissingExtra
-from lepton.report import _answers, _results
+from lepton.report import _answers, _damage, _results
 from lepton.report._headline import headline
 from lepton.report._media import Media
 from lepton.report._told import Told
@@ -65,6 +65,7 @@ def _view(told: Told) -> dict[str, Any]:
         "scores": _results.scores(told),
         "without_leaks": _answers.without_leaks(told),
         "steps": _results.steps(told),
+        "damage": _damage.damage(told, media),
         "learning": _results.learning(told),
         "tried": _results.tried(told),
         "answers": _answers.answers(told),
