@@ -36,7 +36,7 @@ def export(network: nn.Module, example: dict[str, Tensor], path: Path, *, length
         )
     if program is None:
         raise RuntimeError("the exporter gave nothing")
-    model = _named_axes(strip(program.model_proto))
+    model = _named_axes(strip(program.model_proto), bool(lengths))
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString(deterministic=True))
 
@@ -57,12 +57,20 @@ def strip(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _named_axes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Call the varying axes batch and length; the exporter's own names count up within a process."""
+def _named_axes(model: onnx.ModelProto, varies: bool) -> onnx.ModelProto:
+    """Call the varying axes batch and length; the exporter's own names count up within a process.
+
+    It writes down the example's length for answers that have one for each token.
+    """
     for value in [*model.graph.input, *model.graph.output]:
-        for axis, name in zip(value.type.tensor_type.shape.dim, ("batch", "length"), strict=False):
+        axes = value.type.tensor_type.shape.dim
+        for axis, name in zip(axes, ("batch", "length"), strict=False):
             if axis.HasField("dim_param"):
                 axis.dim_param = name
+    for value in model.graph.output:
+        axes = value.type.tensor_type.shape.dim
+        if varies and len(axes) == 3:
+            axes[1].dim_param = "length"
     return model
 
 

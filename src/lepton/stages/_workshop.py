@@ -64,7 +64,12 @@ class Shop:
         """The model of the candidate's own family with widths multiplied by `fraction`."""
         model = candidate.described["model"]
         given = {key: value for key, value in model.items() if key != "name"}
-        return {"name": model["name"], **plugins.load("models", model["name"]).smaller(given, fraction)}
+        made = {"name": model["name"], **plugins.load("models", model["name"]).smaller(given, fraction)}
+        if made == model:
+            rule = "Its size comes with its weights, or it is as small as its family goes"
+            remedy = "Name another family for the student: model = ..."
+            raise UserError(f"There is no smaller {model['name']}", rule=rule, remedy=remedy)
+        return made
 
     def _taught(
         self, start: Start, teaching: Teaching | None, how: tuple[TrainSettings, float], *, warm: bool

@@ -17,7 +17,7 @@ from lepton.runtime import app as apps
 from lepton.runtime.bench import compare_latency
 from lepton.stages import _assemble, _damage, _encoded, _fit, _model, _plans, _trials, _workshop
 from lepton.stages._plans import REFERENCE, Maker, Plan
-from lepton.stages._search import Search
+from lepton.stages._search import Open, Search
 from lepton.stages._stage import Stage
 from lepton.stages._trials import Bench, Trial
 from lepton.training.settings import TrainSettings
@@ -54,7 +54,7 @@ def run(stage: Stage) -> None:
 
     Raises ContractNotKept, naming the nearest candidates and what each misses, when none keeps the contract.
     """
-    work = _Work.of(stage)
+    work = Work.of(stage)
     search = work.search()
     _go(search, stage.settings)
     reference = search.trials[0]
@@ -75,15 +75,16 @@ def _go(search: Search, chosen: Settings) -> None:
 
 
 @dataclass(frozen=True)
-class _Work:
-    """The trained model on its way through the plans."""
+class Work:
+    """The trained model on its way through the plans: what makes them, and what they are measured with."""
 
     stage: Stage
     maker: Maker
     bench: Bench
 
     @classmethod
-    def of(cls, stage: Stage) -> "_Work":
+    def of(cls, stage: Stage) -> "Work":
+        """What the stage's parents left, its reference exported."""
         network, described = _model.load(stage.parents["train"])
         start = Candidate(described, _encoded.load(stage.parents["train"]), network)
         trained = settings.build(TrainSettings, stage.read("train", "artifact.json")["facts"]["train"])
@@ -93,11 +94,16 @@ class _Work:
         maker = Maker(exported, shop, stage.scratch)
         return cls(stage, maker, _bench(stage, maker, _open(stage)(exported, REFERENCE)))
 
+    @property
+    def open(self) -> Open:
+        """Makes apps of candidates, in the scratch folder."""
+        return _open(self.stage)
+
     def search(self) -> Search:
         """A search that goes on where a killed one was."""
         journal = Ledger(self.stage.scratch / "trials.jsonl")
         chosen: Settings = self.stage.settings
-        return Search(self.maker, self.bench, _open(self.stage), journal, self.stage.progress, chosen.budget)
+        return Search(self.maker, self.bench, self.open, journal, self.stage.progress, chosen.budget)
 
     def torch(self) -> dict[str, float]:
         """Median and 95th percentile in ms of a call in eager PyTorch at the contract's batch and threads, and MB."""
@@ -129,15 +135,14 @@ class _Work:
     def _damage(self, winner: Candidate, plan: Plan) -> dict[str, float]:
         """Tell what changed; returns what the decode needs so that scores mean what they did."""
         data = self.maker.shop.data
-        answers = self.bench.expected, self.bench.answers(_open(self.stage)(winner, plan.slug))
+        answers = self.bench.expected, self.bench.answers(self.open(winner, plan.slug))
         found = _damage.damage(self.stage, data.validation, answers, data.classes)
         self.stage.fact(damage=found)
         calibration = found["calibration"]
         return {"temperature": calibration["temperature"]} if calibration else {}
 
 
-def _open(stage: Stage) -> Any:
-    """Makes apps of candidates, in the scratch folder."""
+def _open(stage: Stage) -> Open:
     threads = stage.recipe["contract"]["latency"]["threads"]
     parts = _assemble.Parts(stage.recipe["app"]["name"], stage.task)
 
@@ -162,7 +167,7 @@ def _bench(stage: Stage, maker: Maker, reference: apps.App) -> Bench:
     )
 
 
-def _tell(stage: Stage, work: _Work, found: tuple[Search, Mapping[str, list[Clause]], Trial | None]) -> None:
+def _tell(stage: Stage, work: Work, found: tuple[Search, Mapping[str, list[Clause]], Trial | None]) -> None:
     search, held, chosen = found
     limit, origin = _trials.allowed_drop(work.bench.contract, len(work.bench.truth))
     rows = [{**trial.plain(), "clauses": [asdict(clause) for clause in held[trial.plan]]} for trial in search.trials]
