@@ -38,10 +38,13 @@ def tables() -> str:
 
 
 def _sentence(name: str) -> str:
-    first = _read(name)["rows"][0]
+    first, *others = _read(name)["rows"]
     if name == "training":
-        ratio = f"{first['ratio']:.2f} times that of a bare PyTorch loop"
-        return f"An epoch of the seed's CNN takes {ratio} (`benchmarks/training.py`)."
+        ratios = [f"{first['ratio']:.2f} times that of a bare PyTorch loop"]
+        ratios += [f"{row['loop']} {row['ratio']:.2f} times" for row in others if row["loop"].startswith("Keras")]
+        scores = ", ".join(f"{row['loop']} {row['accuracy']:.3f}" for row in (first, *others))
+        said = f"On one thread, an epoch of the seed's CNN takes {', '.join(ratios)}."
+        return f"{said}\nTest accuracy after five epochs: {scores} (`benchmarks/training.py`)."
     size, ready, resident = (first[key] for key in ("environment MB", "ready s (median)", "resident MB"))
     return (
         f"A base install without torch is {size:.0f} MB; `lepton serve` on the digits app is ready in {ready:.2f} s\n"

@@ -3,7 +3,7 @@
 # ///
 """The seed's CNN in Keras on PyTorch: `python rival_keras.py FOLDER EPOCHS`, with digits.npz in the folder.
 
-Prints one JSON object: `accuracy` on the test digits, `seconds` of each epoch, and the `versions`.
+Prints one JSON object: `accuracy` on the test digits and the `seconds` of each epoch.
 """
 
 import json
@@ -17,7 +17,6 @@ import numpy as np
 os.environ["KERAS_BACKEND"] = "torch"
 
 import keras
-import torch
 
 
 class _Clock(keras.callbacks.Callback):
@@ -40,11 +39,12 @@ class _Clock(keras.callbacks.Callback):
 def main(folder: Path, epochs: int) -> None:
     """Train on the training digits and tell how it went."""
     keras.utils.set_random_seed(0)
+    keras.config.set_image_data_format("channels_first")  # the layout that PyTorch is quickest with
     digits = np.load(folder / "digits.npz")
-    images = {name: (digits[name] / 255).astype("float32")[..., None] for name in ("train", "test")}
+    images = {name: (digits[name] / 255).astype("float32")[:, None] for name in ("train", "test")}
     network = keras.Sequential(
         [
-            keras.Input((28, 28, 1)),
+            keras.Input((1, 28, 28)),
             keras.layers.Conv2D(32, 3, activation="relu"),
             keras.layers.MaxPooling2D(2),
             keras.layers.Flatten(),
@@ -56,8 +56,7 @@ def main(folder: Path, epochs: int) -> None:
     network.fit(images["train"], digits["train_labels"], batch_size=32, epochs=epochs, verbose=0, callbacks=[clock])
     answers = network.predict(images["test"], verbose=0).argmax(1)
     accuracy = float((answers == digits["test_labels"]).mean())
-    versions = {"keras": keras.__version__, "torch": torch.__version__}
-    print(json.dumps({"accuracy": accuracy, "seconds": clock.seconds, "versions": versions}))
+    print(json.dumps({"accuracy": accuracy, "seconds": clock.seconds}))
 
 
 if __name__ == "__main__":

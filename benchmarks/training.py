@@ -1,10 +1,11 @@
 """The loop's own cost: epochs of the seed's CNN on MNIST against a bare PyTorch loop and Keras, in turn.
 
-All three train a 3x3 convolution of 32 channels, ReLU, a 2x2 max pool and a dense layer with Adam, batch 32. Keras runs
-in an environment of its own, which is made on first use.
+All three train a 3x3 convolution of 32 channels, ReLU, a 2x2 max pool and a dense layer, batch 32, on one thread: Keras
+with Adam, the others with AdamW. Keras runs in an environment of its own, which is made on first use.
 """
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -33,7 +34,7 @@ from lepton.training.data import Samples
 from lepton.training.settings import TrainSettings
 from lepton.transforms import image
 
-EPOCHS, ROUNDS, TRAINED = 5, 3, 8000
+EPOCHS, ROUNDS, TRAINED, THREADS = 5, 3, 8000, 1
 KERAS = Path(__file__).parent / "rival_keras.py"
 
 Figures = tuple[float, float]
@@ -42,13 +43,21 @@ Figures = tuple[float, float]
 
 def main() -> None:
     """Measure all, alternating, and keep the medians and their ratios to the bare loop."""
+    torch.set_num_threads(THREADS)
     digits = Digits.read()
     loops: dict[str, Callable[[Digits], Figures]] = {"Lepton": _ours, "bare PyTorch": _bare}
     rival = _keras()
     if rival:
         loops["Keras on PyTorch"] = rival
     rounds = [{name: measure(digits) for name, measure in loops.items()} for _ in range(ROUNDS)]
-    keep("training", [_row(name, rounds) for name in loops], epochs=EPOCHS, digits=TRAINED, rounds=ROUNDS)
+    keep(
+        "training",
+        [_row(name, rounds) for name in loops],
+        epochs=EPOCHS,
+        digits=TRAINED,
+        rounds=ROUNDS,
+        threads=THREADS,
+    )
 
 
 def _row(name: str, rounds: list[dict[str, Figures]]) -> dict[str, Any]:
@@ -103,7 +112,7 @@ class Digits:
 
 
 def _ours(digits: Digits) -> Figures:
-    settings = TrainSettings(epochs=EPOCHS, batch=32, lr=1e-3, augment=0, smoothing=0, clip=0)
+    settings = TrainSettings(epochs=EPOCHS, batch=32, lr=1e-3, augment=0, smoothing=0, clip=0, threads=THREADS)
     with tempfile.TemporaryDirectory() as folder:
         job = loop.Job(
             network=digits.network(),
@@ -154,7 +163,8 @@ def _asked(interpreter: Path, digits: Digits) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
         np.savez(Path(folder) / "digits.npz", **pixels, **classes)
         command = [interpreter, KERAS, folder, str(EPOCHS)]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        environment = {**os.environ, "OMP_NUM_THREADS": str(THREADS)}
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
     told = json.loads(done.stdout.splitlines()[-1])
     return statistics.median(told["seconds"]), told["accuracy"]
 
