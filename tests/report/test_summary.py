@@ -27,9 +27,16 @@ def test_ratios_are_against_both_forms(fake: Any) -> None:
 def test_the_headline_has_the_score_its_interval_and_the_price(fake: Any) -> None:
     said = summarise(fake.go())["headline"]
     assert "cnn (seed) with 95.0 % accuracy (95 % interval 92.0 % to 97.0 %) on 6 test records" in said
-    assert "shipped as int8_static" in said
+    assert "shipped as int8: " in said
     assert "4.2× smaller and 5× faster than fp32 PyTorch" in said
     assert "4× smaller and 2× faster than fp32 ONNX" in said
+
+
+def test_a_long_plan_does_not_drown_the_headline(fake: Any) -> None:
+    name = "distil(cnn widths [16] dense [], epochs 4.0, by relations)+int8_static(samples 512)+weights(bits 4)"
+    trials = [{**item, "plan": name} for item in fake.facts()["compress"]["trials"][1:]]
+    said = summarise(fake.go(compress={"trials": trials, "winner": name}))["headline"]
+    assert "shipped as student cnn → int8 → packed weights: " in said
 
 
 def test_leaks_are_told(fake: Any) -> None:
@@ -46,7 +53,7 @@ def test_a_refusal_names_the_nearest_and_what_it_misses(fake: Any) -> None:
     found = summarise(fake.refuse())
     assert found["status"] == "refused"
     assert "nothing was shipped" in found["headline"]
-    assert "int8_static misses size (MB): 0.7 MB, asked at most 0.6 MB" in found["headline"]
+    assert "int8 misses size (MB): 0.7 MB, asked at most 0.6 MB" in found["headline"]
     assert found["contract"]["kept"] is False
     assert found["contract"]["plan"] == "int8_static"
     assert found["app"] is None

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from lepton.report import _words
+
 WIDTH, HEIGHT = 440.0, 250.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 16.0, 14.0, 44.0
 _STEP = 22.0  # height of a row of dumbbells
@@ -128,7 +130,7 @@ def scatter(
 
 def dumbbells(moves: Sequence[Move], *, name: str, axis: str) -> str:
     """A line for each move from a hollow dot to a full one, over one axis of shares that shows the part they lie in."""
-    shown = [_cut(move.name, 18) for move in moves]
+    shown = [_words.cut(move.name, 18) for move in moves]
     left, right = 20 + _LETTER * max(map(len, shown)), WIDTH - 60
     places = _around([share for move in moves for share in (move.before, move.after)], (left, right))
     end = _STEP * len(moves) + 6
@@ -144,7 +146,7 @@ def dumbbells(moves: Sequence[Move], *, name: str, axis: str) -> str:
 
 def heat(counts: Sequence[Sequence[int]], names: Sequence[str], *, name: str) -> str:
     """A confusion matrix, rows given and columns answered; shades are shares of a row, right and wrong apart."""
-    shown = [_cut(label, 14) for label in names]
+    shown = [_words.cut(label, 14) for label in names]
     cell = max(18.0, min(34.0, 520 / max(len(names), 1)))
     margin = 26 + _LETTER * max(map(len, shown), default=1)
     side = cell * len(names)
@@ -286,7 +288,3 @@ def _share(value: float) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.4g}"
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"

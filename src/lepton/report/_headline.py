@@ -52,7 +52,7 @@ def _price(told: Told) -> str:
         kept = any(not any(missed(other)) for other in told.trials if other["plan"] != REFERENCE)
         why = "" if kept else ", since nothing smaller kept the contract"
         return f", shipped as the fp32 ONNX model itself{why}{_comparison(told, trial)}"
-    return f", shipped as {trial['plan']}{_comparison(told, trial)}"
+    return f", shipped as {_words.short_plan(trial['plan'])}{_comparison(told, trial)}"
 
 
 def _comparison(told: Told, trial: Mapping[str, Any]) -> str:
@@ -88,7 +88,7 @@ def _refused(told: Told) -> str:
 def _nearly(trial: Mapping[str, Any]) -> str:
     clauses = map(_words.clause, missed(trial))
     misses = "; ".join(f"{clause['name']}: {clause['measured']}, asked {clause['asked']}" for clause in clauses)
-    return f"{_words.plan(trial['plan'])} misses {misses}"
+    return f"{_words.short_plan(trial['plan'])} misses {misses}"
 
 
 def _unfinished(told: Told) -> str:

@@ -1,5 +1,6 @@
 """Figures in a person's words: percentages, times, sizes and ratios."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,24 @@ from lepton.core import plugins
 
 _TIMES = "\N{MULTIPLICATION SIGN}"
 _LEVEL = 0.005  # ratios nearer to one than this are called the same
+
+_SAID = {
+    "int8_static": "int8",
+    "int8_dynamic": "dynamic int8",
+    "weights": "packed weights",
+    "fuse": "fused graph",
+    "distil": "student",
+}
+"""Words for steps whose names are jargon; every other step is called by its name."""
+
+_ALONE = {"distil": "narrower student"}
+"""Words for steps where no family is named."""
+
+_SERVED = " (served)"
+_LONG = 48  # letters of a plan's name up to which a sentence can carry it
+_ASIDE = re.compile(r" \([^()]*\)")
+_STEP = re.compile(r"(\w+)\((.+)\)")
+_BRACKETS = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 
 
 def percent(value: float) -> str:
@@ -91,8 +110,62 @@ def model(settings: Mapping[str, Any]) -> str:
 
 
 def plan(name: str) -> str:
-    """A plan's name for readers: the reference is the uncompressed ONNX model."""
-    return "fp32 ONNX" if name == "onnx" else name
+    """A plan's name for readers, step by step; the reference is the uncompressed ONNX model.
+
+    "distil(cnn widths [16] dense [])+int8_static" is "student cnn (widths 16) → int8". A step that is not known keeps
+    its own name, and what is no plan stays as it is.
+    """
+    if name == "onnx":
+        return "fp32 ONNX"
+    bare = name.removesuffix(_SERVED)
+    return " \N{RIGHTWARDS ARROW} ".join(map(_step, _parts(bare, "+"))) + name[len(bare) :]
+
+
+def short_plan(name: str) -> str:
+    """A plan's name for the middle of a sentence: a long one without its settings."""
+    said = plan(name)
+    return said if len(said) <= _LONG else cut(_ASIDE.sub("", said), 72)
+
+
+def cut(text: str, limit: int) -> str:
+    """`text` with at most `limit` letters, the last one telling that more followed."""
+    return text if len(text) <= limit else text[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _step(text: str) -> str:
+    found = _STEP.fullmatch(text)
+    name, inner = found.groups() if found else (text, "")
+    family, told = _settings(inner)
+    said = f"{_SAID.get(name, name)} {family}" if family else _ALONE.get(name, _SAID.get(name, name))
+    return f"{said} ({', '.join(told)})" if told else said
+
+
+def _settings(inner: str) -> tuple[str, list[str]]:
+    """The family that stands first, if one does (it has no value, so the words are odd), and what is set."""
+    first, *others = _parts(inner, ", ")
+    words = _parts(first, " ")
+    family = words.pop(0) if len(words) % 2 else ""
+    pairs = [*zip(words[::2], words[1::2], strict=True), *(item.partition(" ")[::2] for item in others)]
+    return family, [said for key, value in pairs if (said := _setting(key, value))]
+
+
+def _setting(key: str, value: str) -> str:
+    """One setting in words; nothing where it is empty."""
+    known = {"[]": "", "None": "", "True": key.replace("_", " "), "False": f"no {key.replace('_', ' ')}"}
+    if value in known or key == "preset":
+        return known.get(value, value)
+    return f"{key.replace('_', ' ')} {'/'.join(_parts(value.strip('[]'), ', '))}"
+
+
+def _parts(text: str, mark: str) -> list[str]:
+    """`text` split at `mark` wherever no bracket is open."""
+    found, depth, start = [], 0, 0
+    for at, letter in enumerate(text):
+        depth = max(0, depth + _BRACKETS.get(letter, 0))
+        if not depth and at >= start and text.startswith(mark, at):
+            found.append(text[start:at])
+            start = at + len(mark)
+    return [*found, text[start:]]
 
 
 def _exact(value: float) -> str:
