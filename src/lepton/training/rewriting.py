@@ -56,7 +56,7 @@ def _joined(pieces: list[str], other: list[str], random: np.random.Generator) ->
 
 def _pieces(text: str) -> list[str]:
     words = text.split()
-    return words if len(words) > 1 or not text else list(text)
+    return list(words[0]) if len(words) == 1 else words
 
 
 def _whole(pieces: Sequence[str], like: str) -> str:
