@@ -44,7 +44,7 @@ class Candidate:
         return replace(self, graph=graph, batchable=self.batchable if batchable is None else batchable)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Teaching:
     """How a network learns from a better one.
 

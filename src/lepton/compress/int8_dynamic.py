@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from onnx import TensorProto
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from lepton.compress._candidate import Candidate, Context
@@ -23,5 +24,13 @@ def compress(
     ready = prepared(candidate, context.folder)
     out = context.folder / "int8_dynamic.onnx"
     with quiet():
-        quantize_dynamic(ready, out, per_channel=per_channel, reduce_range=reduce_range, weight_type=QuantType.QInt8)
+        quantize_dynamic(
+            ready,
+            out,
+            per_channel=per_channel,
+            reduce_range=reduce_range,
+            weight_type=QuantType.QInt8,
+            # Fused kernels have no shape inference, so the type of what they give has to be said.
+            extra_options={"DefaultTensorType": TensorProto.FLOAT},
+        )
     return candidate.with_graph(stripped(out), batchable=False)

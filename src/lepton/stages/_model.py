@@ -13,6 +13,7 @@ from torch import nn
 from lepton.core import files, plugins
 from lepton.core.types import Arrays
 from lepton.models._network import Network, Scaling
+from lepton.models._resize import fit_to
 from lepton.models._shape import Shape
 
 
@@ -40,7 +41,9 @@ def load(folder: Path) -> tuple[Network, dict[str, Any]]:
     if described["scaling"] is not None:
         scaling = (np.zeros(described["scaling"], np.float32), np.ones(described["scaling"], np.float32))
     network = build(described["model"], shape, scaling)
-    network.load_state_dict(load_file(folder / "network.safetensors"))
+    weights = load_file(folder / "network.safetensors")
+    fit_to(network, weights)
+    network.load_state_dict(weights)
     return network.eval(), described
 
 

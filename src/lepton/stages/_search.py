@@ -294,10 +294,16 @@ def suffixes() -> list[tuple[Step, ...]]:
 
 
 def proposals(task: str, start: Candidate) -> list[Plan]:
-    """The plans that train: what each method proposes for itself, and the students of every family for the task."""
+    """Plans that change the network: what each method proposes for itself, and the students of every family.
+
+    Methods that need no training (their TRAINS is False) also stand before those that do.
+    """
     if start.network is None:
         return []
-    found = [Plan((step,)) for step in _proposed("network")]
+    steps = list(_proposed("network"))
+    free = [step for step in steps if not getattr(plugins.load("compress", step["name"]), "TRAINS", True)]
+    trained = [step for step in steps if step not in free]
+    found = [*(Plan((step,)) for step in steps), *(Plan((one, other)) for one in free for other in trained)]
     for name in plugins.names("compress"):
         students = getattr(plugins.load("compress", name), "students", None)
         if students is not None:
