@@ -68,3 +68,20 @@ def test_ledger_leaves_a_torn_line_out(tmp_path: Path) -> None:
 def test_facts_of_no_run(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no run"):
         facts(tmp_path)
+
+
+def test_what_a_killed_run_left_aside_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".train-1.killed").mkdir()
+    (tmp_path / ".train-2.another").mkdir()
+    artifacts.make(tmp_path, "train-1", inputs={}, fill=lambda folder: {})
+    assert {path.name for path in tmp_path.iterdir()} == {"train-1", ".train-2.another"}
+
+
+def test_a_torn_last_line_is_cut_off_before_the_next(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger.write("trial", plan="one")
+    with ledger.path.open("a") as stream:
+        stream.write('{"event": "trial", "pl')
+    assert [event["plan"] for event in ledger.read()] == ["one"]
+    ledger.write("trial", plan="two")
+    assert [event["plan"] for event in ledger.read()] == ["one", "two"]

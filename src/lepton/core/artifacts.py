@@ -1,5 +1,6 @@
 """Artifacts: what a stage made, in a folder whose name is the hash of all that went in."""
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +40,10 @@ def find(root: Path, name: str) -> Artifact | None:
 def make(root: Path, name: str, *, inputs: Mapping[str, Any], fill: Callable[[Path], Mapping[str, Any]]) -> Artifact:
     """Let `fill` write files into a folder aside, describe them, and move the folder into place.
 
-    What `fill` returns is added to the description.
+    What `fill` returns is added to the description. What a killed run left aside is removed.
     """
+    for left in root.glob(f".{name}.*"):
+        shutil.rmtree(left)
     with files.folder_aside(root / name) as folder:
         more = fill(folder)
         description = {"name": name, "inputs": inputs, **more, "files": _hashes(folder)}

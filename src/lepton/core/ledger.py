@@ -19,12 +19,20 @@ class Ledger:
         self.path = path
 
     def write(self, event: str, **facts: Any) -> None:
-        """Append one event and force it to disk, so that what is used later was recorded before."""
+        """Append one event and force it to disk, so that what is used later was recorded before.
+
+        What a killed run left of a line is cut off first.
+        """
         line = json.dumps({"event": event, **facts}, ensure_ascii=False) + "\n"
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(line)
+        with self.path.open("ab") as stream:
+            stream.truncate(self._whole())
+            stream.write(line.encode())
             stream.flush()
             os.fsync(stream.fileno())
+
+    def _whole(self) -> int:
+        """Bytes up to the end of the last whole line."""
+        return self.path.read_bytes().rfind(b"\n") + 1
 
     def read(self, event: str | None = None) -> Iterator[dict[str, Any]]:
         """The events in their order, or only those named `event`; a torn last line is left out."""
