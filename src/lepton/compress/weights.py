@@ -6,7 +6,7 @@ looked up are unpacked. It reaches what int8 arithmetic does not: GRUs, n-gram t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -28,16 +28,20 @@ def compress(
     bits: Literal[8, 4] = 8,
     least: Annotated[int, Range(1)] = 512,
 ) -> Candidate:
-    """Write a graph whose float constants of at least `least` numbers are stored in `bits` bits.
+    """Write a graph whose float matrices and kernels of at least `least` numbers are stored in `bits` bits.
 
-    Each row of a matrix (or output channel of a kernel) has a scale of its own. 4 bits hold two numbers a byte.
+    Each row or column of a matrix (or output channel of a kernel) has a scale of its own. 4 bits hold two numbers a
+    byte; what would take more room so than in 8 bits has 8, and so have look-up tables.
     """
     model = onnx.load(graph_of(candidate))
-    stored = [_stored(model.graph, item, (bits, least)) for item in model.graph.initializer]
-    nodes = [*(node for part in stored for node in part.nodes), *model.graph.node]
-    del model.graph.initializer[:], model.graph.node[:]
-    model.graph.initializer.extend(item for part in stored for item in part.constants)
-    model.graph.node.extend(_in_order(nodes, [item.name for item in [*model.graph.input, *model.graph.initializer]]))
+    graph = model.graph
+    stored = [_stored(graph, place, (bits, least)) for place in range(len(graph.initializer))]
+    instead = {name: nodes for part in stored for name, nodes in part.instead.items()}
+    nodes = [node for part in stored for node in part.nodes]
+    nodes += [made for node in graph.node for made in instead.get(node.output[0], [node])]
+    del graph.initializer[:], graph.node[:]
+    graph.initializer.extend(item for part in stored for item in part.constants)
+    graph.node.extend(nodes)
     out = context.folder / "weights.onnx"
     out.write_bytes(model.SerializeToString(deterministic=True))
     return candidate.with_graph(out)
@@ -45,32 +49,40 @@ def compress(
 
 @dataclass(frozen=True)
 class _Stored:
-    """Constants as they are stored, and the nodes that make of them what the graph uses."""
+    """Constants as they are stored, the nodes that unpack them, and those that stand for others, by their answer."""
 
     constants: list[onnx.TensorProto]
-    nodes: list[onnx.NodeProto]
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    instead: Mapping[str, list[onnx.NodeProto]] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file."""
+        return sum(item.ByteSize() for items in (self.constants, self.nodes) for item in items)
 
 
-def _stored(graph: onnx.GraphProto, constant: onnx.TensorProto, how: tuple[int, int]) -> _Stored:
+def _stored(graph: onnx.GraphProto, place: int, how: tuple[int, int]) -> _Stored:
+    """The constant at `place`. What is new is named by it: names of parameters are long, and each would stand often."""
     bits, least = how
+    constant = graph.initializer[place]
     if constant.data_type != TensorProto.FLOAT or len(constant.dims) < 2 or np.prod(constant.dims) < least:
-        return _Stored([constant], [])
-    values = numpy_helper.to_array(constant)
+        return _Stored([constant])
+    values, name = numpy_helper.to_array(constant), f"stored.{place}"
     users = [node for node in graph.node if constant.name in node.input]
-    looked_up = all(node.op_type == "Gather" and node.input[0] == constant.name for node in users)
+    looked_up = bool(users) and all(node.op_type == "Gather" and node.input[0] == constant.name for node in users)
     if looked_up and values.ndim == 2 and all(_axis(node) == 0 for node in users):
-        return _table(constant.name, values, users)
-    return _matrix(constant.name, values, bits)
+        return _table(name, values, users)
+    ways = [_matrix((name, constant.name), values, width) for width in (8, 4) if width >= bits]
+    return min(ways, key=lambda way: way.size)
 
 
-def _matrix(name: str, values: np.ndarray, bits: int) -> _Stored:
+def _matrix(names: tuple[str, str], values: np.ndarray, bits: int) -> _Stored:
     """The whole constant, unpacked when the graph is opened: cast and scaled, which constant folding does once."""
-    whole, scale = min(
-        (_rounded(values, axes, bits) for axes in _ways(values.ndim)), key=lambda pair: _lost(values, pair)
-    )
+    name, answer = names
+    whole, scale = _rounded(values, bits)
     scales = numpy_helper.from_array(scale, f"{name}.scale")
     cast = helper.make_node("Cast", [f"{name}.whole"], [f"{name}.cast"], to=TensorProto.FLOAT)
-    scaled = helper.make_node("Mul", [f"{name}.cast", f"{name}.scale"], [name])
+    scaled = helper.make_node("Mul", [f"{name}.cast", f"{name}.scale"], [answer])
     if bits == 8:
         return _Stored([numpy_helper.from_array(whole, f"{name}.whole"), scales], [cast, scaled])
     halves, nodes = _halved(name, whole)
@@ -105,19 +117,24 @@ def _halved(name: str, whole: np.ndarray) -> tuple[list[onnx.TensorProto], list[
 
 
 def _table(name: str, values: np.ndarray, users: Sequence[onnx.NodeProto]) -> _Stored:
-    """A table of rows that are looked up: it stays packed, and what is found is unpacked. Changes `users` in place."""
-    whole, scale = _rounded(values, (1,), 8)
-    nodes = []
-    for index, node in enumerate(users):
-        answer, ids, made = node.output[0], node.input[1], f"{name}.{index}"
-        node.input[0], node.output[0] = f"{name}.whole", f"{made}.rows"
-        nodes += [
-            helper.make_node("Gather", [f"{name}.scale", ids], [f"{made}.scales"]),
-            helper.make_node("Cast", [f"{made}.rows"], [f"{made}.cast"], to=TensorProto.FLOAT),
-            helper.make_node("Mul", [f"{made}.cast", f"{made}.scales"], [answer]),
-        ]
+    """A table of rows that are looked up: it stays packed, and what is found is unpacked."""
+    whole, scale = _rounded(values, 8)
     constants = [numpy_helper.from_array(whole, f"{name}.whole"), numpy_helper.from_array(scale, f"{name}.scale")]
-    return _Stored(constants, nodes)
+    made = {node.output[0]: _looked_up(name, node, len(scale) > 1) for node in users}
+    return _Stored(constants, instead=made)
+
+
+def _looked_up(name: str, node: onnx.NodeProto, by_row: bool) -> list[onnx.NodeProto]:
+    """What stands for the look-up `node`; scales of rows are looked up too, those of columns hold for every row."""
+    answer, ids = node.output[0], node.input[1]
+    rows, cast, scales = f"{answer}.rows", f"{answer}.cast", f"{answer}.scales" if by_row else f"{name}.scale"
+    found = [helper.make_node("Gather", [f"{name}.scale", ids], [scales])] if by_row else []
+    return [
+        *found,
+        helper.make_node("Gather", [f"{name}.whole", ids], [rows]),
+        helper.make_node("Cast", [rows], [cast], to=TensorProto.FLOAT),
+        helper.make_node("Mul", [cast, scales], [answer]),
+    ]
 
 
 def _ways(axes: int) -> list[tuple[int, ...]]:
@@ -127,33 +144,25 @@ def _ways(axes: int) -> list[tuple[int, ...]]:
     return [(axes - 1,), tuple(range(1, axes))]
 
 
-def _rounded(values: np.ndarray, axes: tuple[int, ...], bits: int) -> tuple[np.ndarray, np.ndarray]:
-    """Whole numbers (int8) and the scales (float32) that bring them back."""
+def _rounded(values: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
+    """Whole numbers (int8) and the scales (float32) that bring them back, the way that loses least."""
+    ways = [_scaled(values, axes, bits) for axes in _ways(values.ndim)]
+    return min(ways, key=lambda way: _lost(values, way))
+
+
+def _scaled(values: np.ndarray, axes: tuple[int, ...], bits: int) -> tuple[np.ndarray, np.ndarray]:
     most = 2 ** (bits - 1) - 1
     scale = np.abs(values).max(axis=axes, keepdims=True).astype(np.float32) / most
     scale[scale == 0] = 1.0
     return np.rint(values / scale).astype(np.int8), scale
 
 
-def _lost(values: np.ndarray, pair: tuple[np.ndarray, np.ndarray]) -> float:
-    """The squared error, with the scales' own room: a scale for each few numbers would be no saving."""
-    whole, scale = pair
-    error = float(np.square(values - whole * scale).sum())
-    return error if scale.size * 16 <= values.size else np.inf
+def _lost(values: np.ndarray, way: tuple[np.ndarray, np.ndarray]) -> tuple[bool, float]:
+    """The squared error; but a scale for each few numbers would be no saving, and then the fewest scales are best."""
+    whole, scale = way
+    crowded = scale.size * 16 > values.size
+    return crowded, float(scale.size if crowded else np.square(values - whole * scale).sum())
 
 
 def _axis(node: onnx.NodeProto) -> int:
     return next((item.i for item in node.attribute if item.name == "axis"), 0)
-
-
-def _in_order(nodes: list[onnx.NodeProto], known: Sequence[str]) -> list[onnx.NodeProto]:
-    """The nodes so that each comes after those it takes from; "" is an input left out."""
-    ready, ordered, waiting = {*known, ""}, [], nodes
-    while waiting:
-        now = [node for node in waiting if ready.issuperset(node.input)]
-        if not now:
-            raise RuntimeError("the graph goes round")
-        ordered += now
-        ready |= {name for node in now for name in node.output}
-        waiting = [node for node in waiting if not ready.issuperset(node.input) or node not in now]
-    return ordered
