@@ -43,7 +43,7 @@ RECIPES = {
     "a setting of another model": APP + DATA + '[model]\nname = "cnn"\nheads = 4\n',
     "a width of nought": APP + DATA + '[model]\nname = "cnn"\nwidths = [0]\n',
     "a width that is a text": APP + DATA + '[model]\nname = "cnn"\nwidths = "wide"\n',
-    "no epochs": APP + DATA + "[train]\nepochs = 0\n",
+    "fewer than no epochs": APP + DATA + "[train]\nepochs = -1\n",
     "half an epoch": APP + DATA + "[train]\nepochs = 0.5\n",
     "a rate of infinity": APP + DATA + "[train]\nlr = inf\n",
     "a rate that is no number": APP + DATA + "[train]\nlr = nan\n",

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,9 @@ Validate = Callable[[nn.Module], float]
 
 _MIXABLE = (torch.uint8, torch.float32)
 """Pixels and features; ids of tokens cannot be mixed."""
+
+_LOOKED_AT = 16
+"""Batches that give the training loss of a network that is not trained."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +69,16 @@ def fit(job: Job, settings: TrainSettings) -> list[dict[str, float]]:
 
     After each epoch everything is written to `job.checkpoint`; where it exists, training goes on from there, to the
     same final weights bit for bit on CPU with the same number of threads. Returns one row an epoch: loss, metric,
-    rate and seconds. Raises UserError when the loss is not a number.
+    rate and seconds; of 0 epochs one row of the network as it is. Raises UserError when the loss is not a number, and
+    where epochs are asked for and the network has no weights to train.
     """
     device = devices.choose(settings.device)
     devices.set_threads(settings.threads)
     job.network.to(device)
     loader = Loader(job.samples, batch=settings.batch, seed=job.seed)
-    epochs = settings.epochs or epochs_for(len(job.samples), settings.batch)
+    epochs = epochs_for(len(job.samples), settings.batch) if settings.epochs is None else settings.epochs
+    if not epochs:
+        return [_as_it_is(job, loader, device)]
     state = _start(job, settings, device)
     with job.progress.bar("train", epochs * len(loader)) as bar:
         bar.step(len(state.history) * len(loader))
@@ -88,6 +95,19 @@ def fit(job: Job, settings: TrainSettings) -> list[dict[str, float]]:
     job.network.load_state_dict(state.best)
     job.network.eval()
     return state.history
+
+
+def _as_it_is(job: Job, loader: Loader, device: torch.device) -> dict[str, float]:
+    """The row of an untrained network: its loss on a few batches of the training samples, and its validation metric."""
+    began = time.perf_counter()
+    metric = job.validate(job.network.eval())
+    losses = []
+    for inputs, targets, _ in islice(loader.epoch(0), _LOOKED_AT):
+        with torch.no_grad():
+            logits = job.network(*(item.to(device) for item in inputs)).float()
+        losses.append(job.objective.loss(logits, targets.to(device), smoothing=0.0, weights=None))
+    row = {"epoch": 0, "loss": float(torch.stack(losses).mean()), "metric": metric, "lr": 0.0}
+    return {**row, "seconds": time.perf_counter() - began}
 
 
 @dataclass(frozen=True)
@@ -188,6 +208,12 @@ def _tell(run: _Epoch, losses: list[Tensor], settings: TrainSettings) -> None:
 
 
 def _start(job: Job, settings: TrainSettings, device: torch.device) -> State:
+    if not any(each.requires_grad for each in job.network.parameters()):
+        raise UserError(
+            "There is nothing to train",
+            rule="Training changes a network's weights, and this one has none that could be changed",
+            remedy="Say train.epochs = 0",
+        )
     optimizer = optimizers.OPTIMIZERS[settings.optimizer](job.network, settings.lr, settings.weight_decay)
     averaged = None
     if settings.ema > 0:

@@ -8,7 +8,7 @@ from lepton.core.settings import Range
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings:
-    """How a model is trained. Left out, `epochs` follows from the size of the data (see `epochs_for`).
+    """How a model is trained. Left out, `epochs` follows from the size of the data (see `epochs_for`); 0: none.
 
     lr: peak rate. warmup: share of the steps. accumulate: batches to a step. clip: largest gradient norm, 0 for none.
     smoothing: label smoothing. mixup: alpha of the Beta distribution, 0 for none (Zhang 2018). augment: strength, 0 for
@@ -16,7 +16,7 @@ class TrainSettings:
     training stops. budget: minutes for `model.name = "auto"`.
     """
 
-    epochs: Annotated[int, Range(1, 10_000)] | None = None
+    epochs: Annotated[int, Range(0, 10_000)] | None = None
     batch: Annotated[int, Range(1, 65_536)] = 32
     lr: Annotated[float, Range(0, 10)] = 2e-3
     optimizer: Literal["adamw", "sgd", "muon"] = "adamw"
