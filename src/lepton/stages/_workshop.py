@@ -58,7 +58,8 @@ class Shop:
         if faults:
             raise faults[0]
         start = _fit.built(self.data, resolved, self._transform(resolved, teaching))
-        return self._taught(start, teaching, (self._usual(resolved), epochs), warm=True)
+        # What a family sets beforehand it learns from labels alone, and then keeps: a teacher would not be heard.
+        return self._taught(start, teaching, (self._usual(resolved), epochs), warm=not teaching.share)
 
     def smaller(self, candidate: Candidate, fraction: float) -> dict[str, Any]:
         """The model of the candidate's own family with widths multiplied by `fraction`."""
