@@ -3,7 +3,9 @@
 ONNX Runtime's own transformer optimiser does it where it knows the pattern; answers change by rounding alone.
 """
 
+import io
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from typing import Annotated, Any
 
 import onnx
@@ -39,14 +41,16 @@ def compress(
     Raises UserError where nothing matches, as in networks that have no attention.
     """
     ready = prepared(candidate, context.folder)
-    with quiet():
+    with quiet(), redirect_stdout(io.StringIO()):  # failed guesses at shapes are printed
         fused = optimizer.optimize_model(
             str(ready), model_type="bert", num_heads=heads, hidden_size=width, opt_level=0, use_gpu=False
         )
-    if not _FUSED & {node.op_type for node in fused.model.graph.node}:
+    kinds = {node.op_type for node in fused.model.graph.node}
+    if not _FUSED & kinds:
         raise UserError(
             "There is nothing to fuse",
             rule="The graph must hold a transformer that ONNX Runtime's optimiser knows",
+            received=f"a graph of {', '.join(sorted(kinds))}",
             remedy='Leave "fuse" out of compress.passes',
         )
     out = context.folder / "fused.onnx"
