@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from lepton.cli._output import print_json
+from lepton.cli._output import note, print_json
 from lepton.core.errors import ContractNotKept, UserError
 
 HELP = "check an app's hashes and golden answers, and with --contract its latency and size here"
@@ -23,8 +23,8 @@ def main(args: argparse.Namespace) -> int:
 
     folder = find(Path(args.app))
     problems = _problems(folder)
-    terms = _terms(folder) if args.contract and not problems else []
-    _print({"problems": problems, "contract": terms}, as_json=args.json)
+    terms, warnings = _terms(folder) if args.contract and not problems else ([], [])
+    _print({"problems": problems, "contract": terms, "warnings": warnings}, as_json=args.json)
     if problems:
         return UserError.exit_code
     return 0 if all(term["kept"] for term in terms if term["kept"] is not None) else ContractNotKept.exit_code
@@ -37,10 +37,10 @@ def _problems(folder: Path) -> list[str]:
     return verify(folder) or verify(folder, load(folder).predict)
 
 
-def _terms(folder: Path) -> list[dict[str, Any]]:
-    from lepton.runtime.contract import measure_again
+def _terms(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    from lepton.runtime.contract import measure_again, warnings
 
-    return measure_again(folder)
+    return measure_again(folder), warnings(folder)
 
 
 def _print(found: dict[str, Any], *, as_json: bool) -> None:
@@ -51,6 +51,8 @@ def _print(found: dict[str, Any], *, as_json: bool) -> None:
         print(problem)
     for term in found["contract"]:
         print(_sentence(term))
+    for warning in found["warnings"]:
+        note(f"warning: {warning}")
     if not found["problems"]:
         print("The app is what was packaged: every hash and every golden answer is right.")
 

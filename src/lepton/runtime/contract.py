@@ -1,13 +1,17 @@
 """The contract measured again where the app now is: deployment is not where it was built."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from lepton.bundle.manifest import Bundle, read
+from lepton.core import machine
 from lepton.runtime.app import open_bundle
 from lepton.runtime.bench import measure
 from lepton.runtime.samples import samples
+
+VNNI = ("avx512_vnni", "avx_vnni", "amx_int8", "i8mm", "asimddp")
+"""Instruction sets that add four 8-bit products in 32 bits; without one, x86 adds two in 16 and cuts off the rest."""
 
 
 def measure_again(folder: Path) -> list[dict[str, Any]]:
@@ -25,6 +29,24 @@ def measure_again(folder: Path) -> list[dict[str, Any]]:
     if not terms and not unmeasured:
         unmeasured = _STANDING
     return [*terms, unmeasured] if unmeasured else terms
+
+
+def warnings(folder: Path) -> list[str]:
+    """Why figures of the app in `folder` may not hold on this machine, though nothing of it was changed."""
+    steps = read(folder).manifest.provenance.get("steps") or []
+    here = machine.fingerprint()["instructions"]
+    if not full_range(steps) or set(VNNI) & set(here):
+        return []
+    return [
+        "The app computes in 8 bits, and this processor has none of "
+        f"{', '.join(VNNI)}: products can saturate, so its accuracy must be measured again "
+        "(lepton evaluate APP --data PATH), or its weights kept to 7 bits (int8_static with reduce_range = true)."
+    ]
+
+
+def full_range(steps: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a plan's steps leave weights in all of 8 bits: they say so by their setting `reduce_range`."""
+    return any(step.get("reduce_range") is False for step in steps)
 
 
 _OF_METRIC = {"term": "metric", "kept": None, "note": "lepton evaluate APP --data PATH measures it"}

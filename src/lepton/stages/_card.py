@@ -1,8 +1,9 @@
 """CARD.md: what the app is, from what the stages told the ledger."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from lepton.runtime.contract import VNNI, full_range
 from lepton.stages._stage import Stage
 
 
@@ -52,6 +53,18 @@ def _contract(winner: Mapping[str, Any], machine: Mapping[str, Any]) -> Iterator
     for clause in winner["clauses"]:
         kept = "yes" if clause["kept"] else "no"
         yield f"| {clause['name']} | {clause['asked']:.4g} | {clause['measured']:.4g} | {kept} |"
+    yield from _eight_bits(winner["steps"], machine["instructions"])
+
+
+def _eight_bits(steps: Sequence[Mapping[str, Any]], instructions: Sequence[str]) -> Iterator[str]:
+    """On which processors the figures of a plan that computes in 8 bits hold."""
+    if full_range(steps):
+        here = ", ".join(name for name in VNNI if name in instructions) or "none of its kin"
+        yield f"\n8-bit figures hold for processors with {VNNI[0]} or its kin ({', '.join(VNNI[1:])}); here: {here}."
+        yield "On processors without VNNI products can saturate: accuracy must be measured again (`lepton verify APP"
+        yield "--contract`, `lepton evaluate`), or weights kept to 7 bits (`int8_static` with `reduce_range = true`)."
+    elif any(step.get("reduce_range") for step in steps):
+        yield "\nWeights are kept to 7 bits, so that no 8-bit product saturates on processors without VNNI either."
 
 
 def _data(told: Mapping[str, Any]) -> Iterator[str]:
