@@ -159,6 +159,32 @@ def package() -> dict[str, Any]:
     return {"parity": parity, "app": {"id": "f" * 64, "size_mb": 0.51, "files": {"model.onnx": "0" * 64}, "golden": 5}}
 
 
+STUDENT = "distil(cnn widths [16] dense [])"
+
+
+def search() -> dict[str, Any]:
+    """What a search tells: plans that keep the contract and such that do not, some trained a little, some left out."""
+    trials = [
+        trial("onnx", 0.2, 2.0, kept=False),
+        trial("int8_static", 0.1, 0.5),
+        trial(STUDENT, 0.02, 0.3),
+        trial(f"{STUDENT}+int8_static+weights", 0.03, 0.05),
+        trial("distil(bag)", 0.004, 0.4),
+        *(trial(f"their_method(share 0.{share})", 0.1 + share / 50, 0.7, kept=False) for share in range(1, 7)),
+    ]
+    # The fastest lost too much; those that others made are no better than what there is.
+    trials[4] |= {"metric": 0.7, "drop": 0.27, "drop_bound": 0.3}
+    trials[4]["clauses"][0] |= {"measured": 0.3, "kept": False}
+    trials[0] |= {"metric": 0.972, "drop": 0.0, "drop_bound": 0.0, "batchable": True}
+    rung = {"seconds": 2.0, "model_p50_ms": 0.02, "size_mb": 0.3}
+    rungs = [
+        {**rung, "plan": STUDENT, "effort": 0.12, "metric": 0.95, "kept": True},
+        {**rung, "plan": "distil(resnet width 4)", "effort": 0.12, "metric": 0.4, "kept": False},
+    ]
+    skipped = [{"plan": "fuse", "why": EVIL}, {"plan": "fuse+int8_static", "why": EVIL}]
+    return {"trials": trials, "rungs": rungs, "skipped": skipped, "winner": STUDENT}
+
+
 class FakeRun:
     """A run's folder, its stages written one by one."""
 
@@ -230,3 +256,8 @@ def each_kind(tmp_path: Path, request: pytest.FixtureRequest) -> FakeRun:
 @pytest.fixture
 def pair(tmp_path: Path) -> tuple[FakeRun, FakeRun]:
     return FakeRun(tmp_path / "first"), FakeRun(tmp_path / "second")
+
+
+@pytest.fixture
+def searched() -> dict[str, Any]:
+    return search()

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lepton.report import _charts
-from lepton.report._charts import Dot
 
 FINITE = st.floats(-1e6, 1e6)
 
@@ -31,11 +30,18 @@ def test_any_line_is_well_formed(points: list[tuple[float, float]]) -> None:
         ElementTree.fromstring(svg)
 
 
-@given(dots=st.lists(st.builds(Dot, st.floats(0, 1e4), st.floats(0, 1e4), st.text("a<&\"'")), max_size=12))
-def test_any_scatter_is_well_formed(dots: list[Dot]) -> None:
-    svg = _charts.scatter(dots, name="s", axes=("x", "y"), forms=(plain, plain))
-    if dots:
-        ElementTree.fromstring(svg)
+@given(low=st.floats(1e-6, 1e3), times=st.floats(1.01, 1e6))
+def test_ticks_by_magnitude_lie_inside(low: float, times: float) -> None:
+    found = _charts.log_ticks(low, low * times, 6)
+    assert 1 <= len(found) <= 14
+    assert all(low * (1 - 1e-6) <= value <= low * times * (1 + 1e-6) for value in found)
+
+
+def test_an_axis_by_magnitude_gives_each_power_the_same_room() -> None:
+    axis = _charts.Axis(0.01, 100, 0, 400, log=True)
+    assert [axis.place(value) for value in (0.01, 0.1, 1, 10, 100)] == pytest.approx([0, 100, 200, 300, 400])
+    assert axis.ticks(6) == pytest.approx([0.01, 0.1, 1, 10, 100])
+    assert _charts.Axis(0.01, 0.1, 0, 400, log=True).ticks(6) == pytest.approx([0.01, 0.02, 0.05, 0.1])
 
 
 def test_a_bar_shows_its_share_and_interval() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from lepton.report import html
 
-VOID = {"meta", "link", "img", "br", "hr"}
+VOID = {"col", "meta", "link", "img", "br", "hr"}
 
 
 class Page(HTMLParser):
@@ -38,7 +38,7 @@ class Page(HTMLParser):
         if tag == "img":
             assert known.get("alt")
         if tag == "svg":
-            assert known.get("aria-label")
+            assert known.get("aria-label") or known.get("aria-hidden")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags[tag] = self.tags.get(tag, 0) + 1

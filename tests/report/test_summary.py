@@ -53,7 +53,7 @@ def test_a_refusal_names_the_nearest_and_what_it_misses(fake: Any) -> None:
     found = summarise(fake.refuse())
     assert found["status"] == "refused"
     assert "nothing was shipped" in found["headline"]
-    assert "int8 misses size (MB): 0.7 MB, asked at most 0.6 MB" in found["headline"]
+    assert "int8 misses size: 0.7 MB, asked at most 0.6 MB" in found["headline"]
     assert found["contract"]["kept"] is False
     assert found["contract"]["plan"] == "int8_static"
     assert found["app"] is None

@@ -12,26 +12,15 @@ from html import escape
 from lepton.report import _words
 
 WIDTH, HEIGHT = 440.0, 250.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 16.0, 14.0, 44.0
+LEFT, RIGHT, TOP, BOTTOM = 58.0, 16.0, 14.0, 44.0
 _STEP = 22.0  # height of a row of dumbbells
-_LETTER = 7.2  # about the width of a letter at 12 units, to leave room for labels
+LETTER = 7.2  # about the width of a letter at 12 units, to leave room for labels
 
 Point = tuple[float, float]
 """A place (x, y) in the data's units."""
 
 Form = Callable[[float], str]
 """How a value is written."""
-
-
-@dataclass(frozen=True)
-class Dot:
-    """A labelled point of a scatter; `mark` is a class of the page's style ("", "quiet" or "chosen")."""
-
-    x: float
-    y: float
-    name: str
-    hint: str = ""
-    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,16 +36,22 @@ class Move:
 
 @dataclass(frozen=True)
 class Axis:
-    """A linear axis from `low` to `high` data units, drawn from `start` to `end`."""
+    """An axis from `low` to `high` data units, drawn from `start` to `end`; with `log` (then above 0) by magnitude."""
 
     low: float
     high: float
     start: float
     end: float
+    log: bool = False
 
     def place(self, value: float) -> float:
         """Where a value lies."""
-        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+        value, low, high = map(math.log, (value, self.low, self.high)) if self.log else (value, self.low, self.high)
+        return self.start + (value - low) / (high - low) * (self.end - self.start)
+
+    def ticks(self, count: int) -> list[float]:
+        """Round values on the axis, about `count` of them."""
+        return (log_ticks if self.log else ticks)(self.low, self.high, count)
 
 
 def bar(value: float, low: float | None, high: float | None, *, mark: str = "", name: str = "") -> str:
@@ -85,53 +80,31 @@ def line(
     if not known:
         return ""
     x, y = _axes(known, limits)
-    parts = [*_frame((x, y), axes, (_number, form)), _path(known, (x, y))]
+    parts = [*frame((x, y), axes, (_number, form)), _path(known, (x, y))]
     if len(known) <= 40:
-        parts += [_circle((x.place(a), y.place(b)), f"{_number(a)}: {form(b)}", "dot") for a, b in known]
+        parts += [circle((x.place(a), y.place(b)), f"{_number(a)}: {form(b)}", "dot") for a, b in known]
     if best is not None and best < len(known):
         at = known[best]
-        parts += [_circle((x.place(at[0]), y.place(at[1])), f"best: {form(at[1])}", "best", radius=6)]
-    return _svg(parts, name)
+        parts += [circle((x.place(at[0]), y.place(at[1])), f"best: {form(at[1])}", "best", radius=6)]
+    return svg(parts, name)
 
 
 def diagonal(points: Sequence[Point], counts: Sequence[int], *, name: str, axes: tuple[str, str]) -> str:
     """Points of two shares beside the line on which they would be equal; larger points stand for more records."""
-    x, y = Axis(0, 1, _LEFT, WIDTH - _RIGHT), Axis(0, 1, HEIGHT - _BOTTOM, _TOP)
+    x, y = Axis(0, 1, LEFT, WIDTH - RIGHT), Axis(0, 1, HEIGHT - BOTTOM, TOP)
     ends = f'x1="{x.start}" y1="{y.start}" x2="{x.end}" y2="{y.end}"'
-    parts = [*_frame((x, y), axes, (_share, _share)), f'<line class="ideal" {ends}/>', _path(points, (x, y))]
+    parts = [*frame((x, y), axes, (_share, _share)), f'<line class="ideal" {ends}/>', _path(points, (x, y))]
     most = max(counts, default=1) or 1
     for (a, b), count in zip(points, counts, strict=True):
         hint = f"{_share(a)} sure, {_share(b)} right, {count:,} records"
-        parts.append(_circle((x.place(a), y.place(b)), hint, "dot", radius=2.5 + 5 * math.sqrt(count / most)))
-    return _svg(parts, name)
-
-
-def scatter(
-    dots: Sequence[Dot],
-    *,
-    name: str,
-    axes: tuple[str, str],
-    forms: tuple[Form, Form],
-) -> str:
-    """Labelled points over two axes that both begin at nought."""
-    if not dots:
-        return ""
-    across = _upto([dot.x for dot in dots], (_LEFT, WIDTH - _RIGHT))
-    up = _upto([dot.y for dot in dots], (HEIGHT - _BOTTOM, _TOP))
-    parts = [*_frame((across, up), axes, forms)]
-    places = [(across.place(dot.x), up.place(dot.y)) for dot in dots]
-    taken = [(place[0] - 6, place[0] + 6, place[1] + 4) for place in places]
-    for dot in sorted(dots, key=lambda dot: dot.mark != "chosen"):
-        at = across.place(dot.x), up.place(dot.y)
-        parts.append(_circle(at, f"{dot.name}: {dot.hint}", f"dot {dot.mark}", radius=7 if dot.mark == "chosen" else 5))
-        parts.append(_name(dot, at, taken))
-    return _svg(parts, name)
+        parts.append(circle((x.place(a), y.place(b)), hint, "dot", radius=2.5 + 5 * math.sqrt(count / most)))
+    return svg(parts, name)
 
 
 def dumbbells(moves: Sequence[Move], *, name: str, axis: str) -> str:
     """A line for each move from a hollow dot to a full one, over one axis of shares that shows the part they lie in."""
     shown = [_words.cut(move.name, 18) for move in moves]
-    left, right = 20 + _LETTER * max(map(len, shown)), WIDTH - 60
+    left, right = 20 + LETTER * max(map(len, shown)), WIDTH - 60
     places = _around([share for move in moves for share in (move.before, move.after)], (left, right))
     end = _STEP * len(moves) + 6
     parts = list(_scale(places, end, axis))
@@ -141,14 +114,14 @@ def dumbbells(moves: Sequence[Move], *, name: str, axis: str) -> str:
         parts += _move(move, places, at)
         remark = f'<text class="name {escape(move.mark)}" x="{WIDTH - 2}" y="{at + 4}" text-anchor="end">'
         parts.append(f"{remark}{escape(move.remark)}</text>")
-    return _svg(parts, name, (WIDTH, end + 40))
+    return svg(parts, name, (WIDTH, end + 40))
 
 
 def heat(counts: Sequence[Sequence[int]], names: Sequence[str], *, name: str) -> str:
     """A confusion matrix, rows given and columns answered; shades are shares of a row, right and wrong apart."""
     shown = [_words.cut(label, 14) for label in names]
     cell = max(18.0, min(34.0, 520 / max(len(names), 1)))
-    margin = 26 + _LETTER * max(map(len, shown), default=1)
+    margin = 26 + LETTER * max(map(len, shown), default=1)
     side = cell * len(names)
     parts = list(_heat_names(shown, margin, cell))
     for row, line_ in enumerate(counts):
@@ -159,7 +132,7 @@ def heat(counts: Sequence[Sequence[int]], names: Sequence[str], *, name: str) ->
     parts.append(f'<text class="axis" x="{margin + side / 2}" y="12" text-anchor="middle">answered</text>')
     turned = f'transform="rotate(-90 12 {margin + side / 2})"'
     parts.append(f'<text class="axis" x="12" y="{margin + side / 2}" text-anchor="middle" {turned}>given</text>')
-    return _svg(parts, name, (margin + side + 6, margin + side + 6))
+    return svg(parts, name, (margin + side + 6, margin + side + 6))
 
 
 def ticks(low: float, high: float, count: int = 4) -> list[float]:
@@ -171,12 +144,22 @@ def ticks(low: float, high: float, count: int = 4) -> list[float]:
     return [index * step for index in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
+def log_ticks(low: float, high: float, count: int = 4) -> list[float]:
+    """Round values from `low` to `high`, both above 0, evenly spread by magnitude; about `count` of them."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in ((1, 2, 5), (1, 3), (1,)):
+        found = [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
+        if len(found) <= count + 1:
+            break
+    return found if len(found) > 1 else ticks(low, high, count)
+
+
 def _move(move: Move, places: Axis, at: float) -> list[str]:
     before, after = places.place(move.before), places.place(move.after)
     hint = f"{move.name}: {_share(move.before)} before, {_share(move.after)} after"
     track = f'<line class="drift {escape(move.mark)}" x1="{before:.1f}" x2="{after:.1f}" y1="{at}" y2="{at}"/>'
-    first = _circle((before, at), hint, "dot missed", radius=4.5)
-    return [track, first, _circle((after, at), hint, f"dot {move.mark}", radius=5)]
+    first = circle((before, at), hint, "dot missed", radius=4.5)
+    return [track, first, circle((after, at), hint, f"dot {move.mark}", radius=5)]
 
 
 def _around(shares: Sequence[float], ends: Point) -> Axis:
@@ -228,27 +211,24 @@ def _axes(points: Sequence[Point], limits: tuple[float, float] | None) -> tuple[
     spread = (high - low) or abs(high) or 1.0
     bottom, top = (low, high) if limits else (low - 0.08 * spread, high + 0.08 * spread)
     across = (min(xs), max(xs) if max(xs) > min(xs) else min(xs) + 1)
-    return Axis(*across, _LEFT, WIDTH - _RIGHT), Axis(bottom, top, HEIGHT - _BOTTOM, _TOP)
+    return Axis(*across, LEFT, WIDTH - RIGHT), Axis(bottom, top, HEIGHT - BOTTOM, TOP)
 
 
-def _upto(values: Sequence[float], ends: tuple[float, float]) -> Axis:
-    return Axis(0, max([*values, 1e-12]) * 1.15, *ends)
-
-
-def _frame(axes: tuple[Axis, Axis], names: tuple[str, str], forms: tuple[Form, Form]) -> Iterator[str]:
+def frame(axes: tuple[Axis, Axis], names: tuple[str, str], forms: tuple[Form, Form]) -> Iterator[str]:
+    """Grid, ticks and words of two axes; no tick where a form gives no words for it."""
     x, y = axes
-    for value in ticks(y.low, y.high):
+    for value, words in ((value, words) for value in y.ticks(4) if (words := forms[1](value))):
         at = y.place(value)
         yield f'<line class="grid" x1="{x.start}" x2="{x.end}" y1="{at:.1f}" y2="{at:.1f}"/>'
-        yield f'<text x="{x.start - 6}" y="{at + 4:.1f}" text-anchor="end">{escape(forms[1](value))}</text>'
-    for value in ticks(x.low, x.high, 6):
+        yield f'<text x="{x.start - 6}" y="{at + 4:.1f}" text-anchor="end">{escape(words)}</text>'
+    for value in x.ticks(6):
         if names[0] == "epoch" and value % 1:
             continue
         words = forms[0](value)
         yield f'<text x="{x.place(value):.1f}" y="{y.start + 17}" text-anchor="middle">{escape(words)}</text>'
     yield f'<line class="base" x1="{x.start}" x2="{x.end}" y1="{y.start}" y2="{y.start}"/>'
     middle = (x.start + x.end) / 2
-    yield f'<text class="axis" x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{escape(names[0])}</text>'
+    yield f'<text class="axis" x="{middle}" y="{y.start + 38}" text-anchor="middle">{escape(names[0])}</text>'
     turn = f'transform="rotate(-90 12 {(y.start + y.end) / 2})"'
     yield f'<text class="axis" x="12" y="{(y.start + y.end) / 2}" text-anchor="middle" {turn}>{escape(names[1])}</text>'
 
@@ -258,24 +238,14 @@ def _path(points: Sequence[Point], axes: tuple[Axis, Axis]) -> str:
     return f'<polyline class="line" points="{places}"/>'
 
 
-def _circle(at: Point, hint: str, mark: str, *, radius: float = 3.5) -> str:
+def circle(at: Point, hint: str, mark: str, *, radius: float = 3.5) -> str:
+    """A dot that tells `hint` when it is pointed at; `mark` has its classes of the page's style."""
     title = f"<title>{escape(hint)}</title>"
     return f'<circle class="{escape(mark)}" cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="{radius:.1f}">{title}</circle>'
 
 
-def _name(dot: Dot, at: Point, taken: list[tuple[float, float, float]]) -> str:
-    """A dot's name beside it, moved up while it would lie on another's."""
-    width = _LETTER * len(dot.name)
-    left = at[0] + 11 + width > WIDTH
-    x, y = (at[0] - 11 - width if left else at[0] + 11), at[1] + 4
-    while any(abs(y - other) < 13 and x < end and start < x + width for start, end, other in taken) and y > 24:
-        y -= 13
-    taken.append((x, x + width, y))
-    anchor = f'x="{at[0] - 11:.1f}" text-anchor="end"' if left else f'x="{x:.1f}"'
-    return f'<text class="name {escape(dot.mark)}" {anchor} y="{y:.1f}">{escape(dot.name)}</text>'
-
-
-def _svg(parts: Sequence[str], name: str, size: tuple[float, float] = (WIDTH, HEIGHT)) -> str:
+def svg(parts: Sequence[str], name: str, size: tuple[float, float] = (WIDTH, HEIGHT)) -> str:
+    """The parts as one picture of that size, called `name` for who does not see it."""
     box = f"0 0 {size[0]:.0f} {size[1]:.0f}"
     widest = f"max-width: {1.3 * size[0]:.0f}px"
     head = f'<svg class="chart" role="img" aria-label="{escape(name)}" viewBox="{box}" style="{widest}">'

@@ -86,9 +86,11 @@ def _refused(told: Told) -> str:
 
 
 def _nearly(trial: Mapping[str, Any]) -> str:
-    clauses = map(_words.clause, missed(trial))
-    misses = "; ".join(f"{clause['name']}: {clause['measured']}, asked {clause['asked']}" for clause in clauses)
-    return f"{_words.short_plan(trial['plan'])} misses {misses}"
+    """What a candidate misses, with figures where that is one clause."""
+    clauses = [_words.clause(clause) for clause in missed(trial)]
+    names = [clause["name"].split(" (")[0] for clause in clauses]
+    figures = f": {clauses[0]['measured']}, asked {clauses[0]['asked']}" if len(clauses) == 1 else ""
+    return f"{_words.short_plan(trial['plan'])} misses {_words.listed(names)}{figures}"
 
 
 def _unfinished(told: Told) -> str:

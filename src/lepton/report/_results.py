@@ -1,4 +1,4 @@
-"""What a run reached, as the page shows it: contract, scores, steps, learning, families, parity, provenance.
+"""What a run reached, as the page shows it: contract, scores, learning, families, parity, provenance.
 
 Every function gives None (or an empty list) where the run did not come so far.
 """
@@ -8,15 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lepton.report import _charts, _words
-from lepton.report._charts import Dot
 from lepton.report._headline import ratios
 from lepton.report._told import REFERENCE, Told, missed
 from lepton.report.summary import contract as held
 
 View = dict[str, Any]
 """What one section of the page is made from."""
-
-_NAMED = 10  # dots of the scatter that are named; of more only the shipped one and the reference
 
 
 def tiles(told: Told) -> list[View]:
@@ -70,20 +67,6 @@ def scores(told: Told) -> list[View]:
         }
         for name in facts.get("metrics") or {}
     ]
-
-
-def steps(told: Told) -> View | None:
-    """What each compression costs and brings, and the picture of time against size."""
-    if not told.trials:
-        return None
-    torch = told.stage("compress").get("torch")
-    rows = [_step(told, trial) for trial in told.trials]
-    first = [_torch_row(torch)] if torch else []
-    return {
-        "rows": [*first, *rows],
-        "metric": _words.metric(told.stage("compress").get("metric") or "score"),
-        "chart": _cloud(told),
-    }
 
 
 def learning(told: Told) -> View | None:
@@ -183,81 +166,6 @@ def _score(who: str, score: Mapping[str, float], mark: str) -> View:
         "words": words,
         "bar": _charts.bar(score["value"], *ends, mark=mark, name=f"{who}: {words}"),
     }
-
-
-def _step(told: Told, trial: Mapping[str, Any]) -> View:
-    chosen = told.winner is not None and told.winner["plan"] == trial["plan"]
-    return {
-        "plan": _words.plan(trial["plan"]),
-        "metric": _words.percent(trial["metric"]),
-        "drop": f"{100 * trial['drop']:.2f}",
-        "bound": f"{100 * trial['drop_bound']:.2f}",
-        "model": _words.milliseconds(trial["model_p50_ms"]),
-        "p50": _words.milliseconds(trial["p50_ms"]),
-        "p95": _words.milliseconds(trial["p95_ms"]),
-        "size": _words.megabytes(trial["size_mb"]),
-        "gains": [
-            _gained(base, gains)
-            for base, gains in ratios(told, trial).items()
-            if trial["plan"] != REFERENCE or base != "fp32 ONNX"
-        ],
-        "note": _noted(trial),
-        "verdict": "shipped" if chosen else _verdict(trial),
-        "chosen": chosen,
-        "kept": not any(missed(trial)),
-    }
-
-
-def _verdict(trial: Mapping[str, Any]) -> str:
-    names = [clause["name"].split(" (")[0] for clause in missed(trial)]
-    return f"misses {', '.join(names)}" if names else "kept"
-
-
-def _torch_row(torch: Mapping[str, Any]) -> View:
-    size, time_ = torch.get("size_mb"), torch.get("model_p50_ms")
-    return {
-        "plan": "fp32 PyTorch",
-        "model": _words.milliseconds(time_) if time_ is not None else "",
-        "size": _words.megabytes(size) if size is not None else "",
-        "verdict": "for comparison",
-        "kept": True,
-    }
-
-
-def _gained(base: str, gains: Mapping[str, float]) -> str:
-    words = {"smaller": ("smaller", "larger"), "faster": ("faster", "slower")}
-    return ", ".join(_words.gain(value, *words[name]) for name, value in gains.items()) + f" than {base}"
-
-
-def _noted(trial: Mapping[str, Any]) -> str:
-    alone = "" if trial.get("batchable", True) else "served one by one, since its answers depend on the batch"
-    return "; ".join(filter(None, [trial.get("note", ""), alone]))
-
-
-def _cloud(told: Told) -> str:
-    known = [*told.trials]
-    named = len(known) <= _NAMED
-    dots = [_dot(told, trial, named=named) for trial in known]
-    torch = told.stage("compress").get("torch") or {}
-    # A comparison far outside would press all candidates into a corner.
-    widest = 6 * max(trial["model_p50_ms"] for trial in known)
-    if torch.get("size_mb") is not None and torch.get("model_p50_ms", widest) < widest:
-        hint = f"{_words.milliseconds(torch['model_p50_ms'])}, {_words.megabytes(torch['size_mb'])}"
-        dots.append(Dot(torch["model_p50_ms"], torch["size_mb"], "fp32 PyTorch", hint, "quiet"))
-    return _charts.scatter(
-        dots,
-        name="time of the model alone against size, for every candidate",
-        axes=("time of the model alone (ms, median)", "size (MB)"),
-        forms=(_plain, _plain),
-    )
-
-
-def _dot(told: Told, trial: Mapping[str, Any], *, named: bool) -> Dot:
-    chosen = told.winner is not None and trial["plan"] == told.winner["plan"]
-    mark = "chosen" if chosen else ("" if not any(missed(trial)) else "missed")
-    name = _words.plan(trial["plan"]) if named or chosen or trial["plan"] == REFERENCE else ""
-    hint = f"{_words.milliseconds(trial['model_p50_ms'])}, {_words.megabytes(trial['size_mb'])}"
-    return Dot(trial["model_p50_ms"], trial["size_mb"], name + (" (shipped)" if chosen else ""), hint, mark)
 
 
 def _family(row: Mapping[str, Any], *, chosen: bool) -> View:

@@ -73,6 +73,16 @@ class Told:
         return self.stage("compress").get("trials") or []
 
     @property
+    def rungs(self) -> Sequence[Mapping[str, Any]]:
+        """What compression trained a little, to see whether more is worth it."""
+        return self.stage("compress").get("rungs") or []
+
+    @property
+    def skipped(self) -> Sequence[Mapping[str, str]]:
+        """The plans that compression left out, each with the reason."""
+        return self.stage("compress").get("skipped") or []
+
+    @property
     def winner(self) -> Mapping[str, Any] | None:
         """The trial that is shipped."""
         return self.trial(self.stage("compress").get("winner"))

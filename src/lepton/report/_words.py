@@ -1,7 +1,7 @@
 """Figures in a person's words: percentages, times, sizes and ratios."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lepton.core import plugins
@@ -125,6 +125,11 @@ def short_plan(name: str) -> str:
     """A plan's name for the middle of a sentence: a long one without its settings."""
     said = plan(name)
     return said if len(said) <= _LONG else cut(_ASIDE.sub("", said), 72)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a sentence lists them: "a, b and c"."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def cut(text: str, limit: int) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from lepton.core import files
 from lepton.core.errors import MissingExtra
-from lepton.report import _answers, _damage, _results
+from lepton.report import _answers, _damage, _results, _steps
 from lepton.report._headline import headline
 from lepton.report._media import Media
 from lepton.report._told import Told
@@ -64,7 +64,7 @@ def _view(told: Told) -> dict[str, Any]:
         "refused": told.events.get("refused", {}).get("message"),
         "scores": _results.scores(told),
         "without_leaks": _answers.without_leaks(told),
-        "steps": _results.steps(told),
+        "steps": _steps.steps(told),
         "damage": _damage.damage(told, media),
         "learning": _results.learning(told),
         "tried": _results.tried(told),

@@ -6,6 +6,7 @@ from typing import Any
 
 from lepton.report import _words
 from lepton.report._headline import headline, ratios
+from lepton.report._pareto import pareto
 from lepton.report._told import Told, missed
 
 
@@ -14,8 +15,11 @@ def summarise(run_folder: str | Path) -> dict[str, Any]:
 
     `status` is "shipped", "refused" or "unfinished"; `metrics` (test set), `contract` and `app` are None where the run
     did not come so far. `leaks` has how many test records also stand in the given train split, and the
-    metrics without them. `steps` has one row for each compression that was tried, with what it costs and brings, and
-    `stages` one for each stage that is done. Raises UserError where there is no run.
+    metrics without them. `steps` has one row for each plan that compression finished, with what it costs and brings;
+    `pareto` names those that no other beats in both the metric and the time of the graph (as measured in turn with the
+    uncompressed one), fastest first; `search` has what was trained only a little (`rungs`) or left out (`skipped`), and
+    `damage` what the compression of the shipped one changed. `stages` has a row for each stage that is done.
+    Raises UserError where there is no run.
     """
     told = Told.of(run_folder)
     evaluated = told.stage("evaluate")
@@ -34,6 +38,9 @@ def summarise(run_folder: str | Path) -> dict[str, Any]:
         "contract_lines": contract_lines(told),
         "app": _app(told),
         "steps": [_step(told, trial) for trial in told.trials],
+        "pareto": [trial["plan"] for trial in pareto(told)],
+        "search": {"rungs": list(told.rungs), "skipped": list(told.skipped)},
+        "damage": _damage(told.stage("compress").get("damage")),
         "refused": told.events.get("refused", {}).get("message"),
         "stages": [_stage(event) for event in told.done],
         "model": told.stage("train").get("model"),
@@ -79,6 +86,14 @@ def _app(told: Told) -> dict[str, Any] | None:
 def _step(told: Told, trial: Mapping[str, Any]) -> dict[str, Any]:
     chosen = told.winner is not None and told.winner["plan"] == trial["plan"]
     return {**trial, "kept": not any(missed(trial)), "chosen": chosen, "against": ratios(told, trial)}
+
+
+def _damage(facts: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What compression changed, without the places of previews."""
+    if not facts:
+        return None
+    shown = [{key: value for key, value in item.items() if key != "file"} for item in facts.get("changed") or []]
+    return {**facts, "changed": shown}
 
 
 def _stage(event: Mapping[str, Any]) -> dict[str, Any]:
