@@ -41,9 +41,9 @@ class Plan:
 
     @property
     def slug(self) -> str:
-        """The name as a folder's name; long ones end in a hash."""
+        """The name as a folder's name; what tells of settings ends in a hash, since signs and letters are lost."""
         plain = re.sub(r"[^a-z0-9.]+", "-", self.name.lower()).strip("-")
-        return plain if len(plain) <= 60 else f"{plain[:50]}-{files.sha256_text(self.name)[:8]}"
+        return f"{plain[:50]}-{files.sha256_text(self.name)[:8]}" if "(" in self.name or len(plain) > 60 else plain
 
     @property
     def network(self) -> tuple[Step, ...]:
@@ -77,8 +77,9 @@ def faults(steps: Sequence[Step], *, begins: str = "network") -> list[UserError]
         exported = form == "network" and "graph" in method.TAKES
         if form not in method.TAKES and not exported:
             what = f"[compress.passes] {item['name']} cannot stand {'after ' + before if before else 'first'}"
-            rule = f"It takes a {' or '.join(method.TAKES)}, and a {form} is what is there"
-            return [UserError(what, rule=rule, remedy=f"The order is: {', '.join(_in_order())}")]
+            rule = f"It takes a {' or '.join(map(_said_form, method.TAKES))}; what is there is a {_said_form(form)}"
+            chain = ", ".join(step["name"] for step in steps)
+            return [UserError(what, rule=rule, received=chain, remedy=f"The order is: {', '.join(_in_order())}")]
         form, before = method.GIVES, item["name"]
     return []
 
@@ -177,6 +178,10 @@ def _in_order() -> list[str]:
     """Every method, by the form that it takes."""
     names = plugins.names("compress")
     return sorted(names, key=lambda name: FORMS.index(plugins.load("compress", name).TAKES[0]))
+
+
+def _said_form(form: str) -> str:
+    return form if form in ("network", "graph") else f"{form} graph"
 
 
 def _label(item: Step) -> str:

@@ -12,6 +12,7 @@ from lepton.core.errors import Faults, UserError
 from lepton.core.settings import Plugin
 from lepton.core.types import Json
 from lepton.formats import _splits
+from lepton.stages import _plans
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,12 +118,15 @@ def _families(table: Mapping[str, Any], task: str) -> list[dict[str, Any]]:
 
 
 def _across(table: Mapping[str, Any], resolved: Mapping[str, Any], base: Path) -> list[UserError]:
-    """Faults that no single section shows: an unknown task, a model or metric that does not serve it, no data."""
+    """Faults that no single section shows: an unknown task, a model or metric that does not serve it, no data, a plan.
+
+    The chain of `compress.passes` is one that cannot work where a method does not take what the one before leaves.
+    """
     app = resolved.get("app", {})
     task = app.get("task")
     faults = _task_faults(task, resolved)
     faults += _data_faults(table.get("data"), base)
-    return faults
+    return faults + _pass_faults(resolved.get("compress"))
 
 
 def _task_faults(task: Any, resolved: Mapping[str, Any]) -> list[UserError]:
@@ -153,6 +157,14 @@ def _data_faults(data: Any, base: Path) -> list[UserError]:
     if isinstance(name, str) and name not in known:
         faults.append(plugins.unknown("format in [data.format]", name, known))
     return faults
+
+
+def _pass_faults(compress: Any) -> list[UserError]:
+    passes = compress.get("passes") if isinstance(compress, Mapping) else None
+    names = [_named(item) for item in passes] if isinstance(passes, list) else []
+    if not set(names) <= set(plugins.names("compress")):
+        return []
+    return _plans.faults([{"name": name} for name in names])
 
 
 def _split_faults(split: Any) -> list[UserError]:

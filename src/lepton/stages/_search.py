@@ -28,6 +28,9 @@ RUNGS = (0.12, 0.4)
 _CHEAPER = 0.9
 """A plan is worth training when time or size is at most this share of what needs no training."""
 
+_SUFFIXES = 2
+"""Chains on the graph that every network is sketched with, beside none."""
+
 _FRACTIONS = (1.0, 0.5, 0.25)
 """How wide the students of each family are."""
 
@@ -172,9 +175,10 @@ class Search:
         return _trials.cost(self.open(self.maker.graph(network, suffix, place=place), place), self.bench, quick=True)
 
     def _suffixes_that_work(self) -> list[tuple[Step, ...]]:
-        """Nothing, and the chains on the graph that worked on the trained network and made it faster."""
-        faster = [trial for trial in self.trials if trial.ratio < 1 and trial.plan != REFERENCE]
-        return [(), *(tuple(trial.steps) for trial in faster if not set(_names("packed")) & _used(trial))]
+        """Nothing, and the chains on the graph that made the trained network fastest."""
+        packed = set(_names("packed"))
+        faster = [trial for trial in self.trials if trial.ratio < 1 and trial.steps and not packed & _used(trial)]
+        return [(), *(tuple(trial.steps) for trial in sorted(faster, key=lambda trial: trial.ratio)[:_SUFFIXES])]
 
     def _worth(self, sketches: Sequence[Sketch]) -> list[Sketch]:
         """The sketches that would be cheaper than what needs no training, and could keep latency and size."""
@@ -303,11 +307,12 @@ def proposals(task: str, start: Candidate) -> list[Plan]:
     steps = list(_proposed("network"))
     free = [step for step in steps if not getattr(plugins.load("compress", step["name"]), "TRAINS", True)]
     trained = [step for step in steps if step not in free]
-    found = [*(Plan((step,)) for step in steps), *(Plan((one, other)) for one in free for other in trained)]
+    found = [Plan((step,)) for step in steps]
     for name in plugins.names("compress"):
         students = getattr(plugins.load("compress", name), "students", None)
         if students is not None:
             found += [Plan((_plans.step(name, **given),)) for given in students(_models(task))]
+    found += [Plan((one, other)) for one in free for other in trained]
     return list({plan.name: plan for plan in found}.values())
 
 

@@ -1,6 +1,7 @@
 """The workshop: what the compress stage does for its methods, which reach neither data nor training themselves."""
 
 import hashlib
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,13 +30,14 @@ class Shop:
     """Workshop of one trial. `effort` is the share of the full training that it is worth: 0 trains nothing.
 
     `train` are the settings that the model was trained with, `base` the folder that paths of teachers start from,
-    `scratch` where checkpoints and teachers' answers outlive a killed run.
+    `scratch` where checkpoints outlive a killed run, `shared` where teachers' answers do.
     """
 
     data: Data
     train: TrainSettings
     base: Path
     scratch: Path
+    shared: Path
     progress: Progress
     effort: float = 1.0
     _kept: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -144,12 +146,11 @@ class Shop:
         """The teachers' logits (N, C) for records, float32, kept in scratch: a teacher is slow and asked often."""
         if self.data.module.MODALITY == "text" and self.data.task != "text-classification":
             raise UserError("Tags are learnt from a teacher of the same family", remedy="Leave the student's model out")
-        path = self.scratch.parent / f"answers-{_identity(teaching, records)}.npy"
+        path = self.shared / f"answers-{_identity(teaching, records)}.npy"
         if not path.exists():
-            found = self._answered(teaching.teachers, records)
-            with files.folder_aside(path.with_suffix(".folder")) as aside:
-                np.save(aside / "answers.npy", found)
-                (aside / "answers.npy").replace(path)
+            stream = io.BytesIO()
+            np.save(stream, self._answered(teaching.teachers, records), allow_pickle=False)
+            files.write_bytes(path, stream.getvalue())
         table: np.ndarray = np.load(path, allow_pickle=False)
         return table
 
@@ -191,7 +192,7 @@ class Shop:
 def shop(data: Data, train: tuple[str, TrainSettings], places: tuple[Path, Path], progress: Progress) -> Shop:  # noqa: PLR0917 - one caller
     """The workshop of a run. `train` is the trained family and its settings, `places` base and scratch folders."""
     base, scratch = places
-    return Shop(data, train[1], base, scratch, progress, _kept={"family": train[0]})
+    return Shop(data, train[1], base, scratch, scratch, progress, _kept={"family": train[0]})
 
 
 def _teacher(answers: Callable[[Tensor, list[Tensor]], Tensor], teaching: Teaching, *, online: bool) -> Teacher:
