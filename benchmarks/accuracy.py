@@ -31,8 +31,9 @@ AIMS = {
     "pneumonia": None,
     "entities": None,
 }
-THREADS = ("train.threads=1",)
-"""One thread: small networks gain little from more, and the machine may be busy."""
+SETS = ("train.threads=1", "compress.search=quick")
+"""One thread: small networks gain little from more, and the machine may be busy. Methods on graphs alone: what the
+search for smaller networks adds is the table of `benchmarks/compression`."""
 
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 
@@ -55,7 +56,7 @@ def _known() -> dict[str, dict[str, Any]]:
 
 def recipe(name: str) -> dict[str, Any]:
     """One recipe as it stands: a row."""
-    done = _road.run(RECIPES / f"{name}.toml", out=RUNS / name, sets=THREADS, progress=Lines())
+    done = _road.run(RECIPES / f"{name}.toml", out=RUNS / name, sets=SETS, progress=Lines())
     return {"recipe": name, "aim": AIMS[name] or "", **_row(facts(done.folder))}
 
 
@@ -71,7 +72,7 @@ def unseen_speakers() -> dict[str, Any]:
 def _one_speaker(speaker: str) -> dict[str, Any]:
     split = f'data.split={{test={{speaker=["{speaker}"]}}, validation=0.1}}'
     done = _road.run(
-        RECIPES / "spoken-digits.toml", out=RUNS / f"speaker-{speaker}", sets=[split, *THREADS], progress=Lines()
+        RECIPES / "spoken-digits.toml", out=RUNS / f"speaker-{speaker}", sets=[split, *SETS], progress=Lines()
     )
     return _row(facts(done.folder))
 

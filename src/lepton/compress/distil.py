@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from lepton.compress._candidate import Candidate, Context, Teaching
-from lepton.core.settings import Range
+from lepton.core.settings import Plugin, Range
 
 TAKES, GIVES = ("network",), "network"
 AUTO: tuple[Mapping[str, Any], ...] = ({"fraction": 0.5}, {"fraction": 0.25}, {"fraction": 0.125})
@@ -18,7 +18,7 @@ def compress(
     candidate: Candidate,
     context: Context,
     *,
-    model: str | dict[str, Any] | None = None,
+    model: Annotated[str | dict[str, Any] | None, Plugin("models", "build")] = None,
     fraction: Annotated[float, Range(0.01, 1)] = 0.5,
     teacher: str | list[str] | None = None,
     temperature: Annotated[float, Range(0.1, 100)] = 2.0,

@@ -2,7 +2,7 @@
 
 import importlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -12,10 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lepton.bundle import manifest
+from lepton.bundle.manifest import Bundle
 from lepton.core import files, plugins, seeds, settings
+from lepton.core.errors import UserError
 from lepton.core.progress import Progress
 from lepton.core.types import Arrays, Record
-from lepton.models._network import Network, normalisation
+from lepton.models._brought import Brought
+from lepton.models._network import Network, Scaling, normalisation
 from lepton.models._objectives import Objective
 from lepton.stages import _encoded, _model
 from lepton.stages._records import read_records
@@ -125,9 +129,41 @@ def data_of(stage: Stage) -> Data:
 
 
 def fresh(data: Data, model: Mapping[str, Any], *, choice: Mapping[str, Any] | None = None) -> Start:
-    """A network of `model` with weights from the seed; its transform (`choice`, or its own) is fitted to train."""
-    chosen = choice or own_transform(data, model)
-    return built(data, model, (str(chosen["name"]), _encoded.fit(chosen, data.train)))
+    """A network of `model` with weights from the seed; its transform (`choice`, or its own) is fitted to train.
+
+    Of an app that was brought, transform and decode are the app's. Raises UserError where model and task do not fit.
+    """
+    app = _app(data, model)
+    if app is None:
+        return built(data, model, _fitted(data, choice or own_transform(data, model)))
+    told = app.manifest
+    kept = (told.transform.name, Fitted(told.transform.settings, app.transform_files()))
+    start = built(data, model, _fitted(data, choice) if choice else kept)
+    return replace(start, described={**start.described, "decode": dict(told.decode)})
+
+
+def _app(data: Data, model: Mapping[str, Any]) -> Bundle | None:
+    """The app that a model was brought in, every file compared with its hash; None where it came otherwise."""
+    brought = getattr(plugins.load("models", model["name"]), "brought", None)
+    if brought is None:
+        return None
+    found: Brought = brought(model)
+    found.check(data.task)
+    return manifest.read(found.app) if found.app else None
+
+
+def _fitted(data: Data, choice: Mapping[str, Any]) -> Transform:
+    """The chosen transform, fitted to train."""
+    name, modality = str(choice["name"]), data.module.MODALITY
+    reads = plugins.load("transforms", name).MODALITY
+    if reads != modality:
+        raise UserError(
+            "The model does not fit the task",
+            rule=f"{data.task} is about {modality}",
+            received=f"inputs through the transform {name}, which reads {reads}",
+            remedy="Name another task, or another model",
+        )
+    return name, _encoded.fit(choice, data.train)
 
 
 def built(data: Data, model: Mapping[str, Any], transform: Transform) -> Start:
@@ -145,7 +181,10 @@ def built(data: Data, model: Mapping[str, Any], transform: Transform) -> Start:
     }
     names = encoded.module.INPUTS
     shape = _model.shape_of(encoded.train, names, more)
-    network = _model.build(model, shape, normalisation(arrays[names[0]] for arrays in encoded.train))
+    scaling = getattr(family, "scaling", _measured)
+    network = _model.build(model, shape, scaling(model, (arrays[names[0]] for arrays in encoded.train)))
+    if hasattr(family, "align"):
+        family.align(network.body, data.classes)
     described = {
         "model": dict(model),
         "shape": _model.describe(shape),
@@ -154,6 +193,10 @@ def built(data: Data, model: Mapping[str, Any], transform: Transform) -> Start:
         "inputs": list(names),
     }
     return Start(network, described, transform)
+
+
+def _measured(model: Mapping[str, Any], samples: Iterable[np.ndarray]) -> Scaling | None:
+    return normalisation(samples)
 
 
 def own_transform(data: Data, model: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 
 from lepton.compress._candidate import FORMS, Candidate, Context
@@ -14,7 +15,7 @@ from lepton.core import files, plugins, settings
 from lepton.core.errors import UserError
 from lepton.core.settings import Plugin
 from lepton.core.types import Arrays
-from lepton.export.onnx import export
+from lepton.export.onnx import export, strip
 from lepton.stages import _encoded, _fit, _model
 from lepton.stages._fit import Start
 from lepton.stages._workshop import Shop
@@ -129,14 +130,18 @@ class Maker:
         return found
 
     def _exported(self, candidate: Candidate, folder: Path) -> Path:
-        """The network as an ONNX graph in floating point."""
+        """The network as an ONNX graph in floating point; one that was brought as a graph is that graph."""
+        out = folder / f"{REFERENCE}.onnx"
+        brought = getattr(candidate.network.body, "graph", None)  # type: ignore[union-attr]
+        if brought is not None:
+            out.write_bytes(strip(onnx.load_from_string(brought())).SerializeToString(deterministic=True))
+            return out
         collate = plugins.load("transforms", candidate.transform[0]).collate
         batch = collate([*self.shop.samples(candidate, 2)] * 2)
         names = candidate.described["inputs"]
         lengths = [name for name, size in candidate.described["shape"]["inputs"].items() if size and size[0] == 0]
         arrays = _odd_lengths({name: array[:2] for name, array in batch.items()}, names, lengths)
         example = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        out = folder / f"{REFERENCE}.onnx"
         export(candidate.network, example, out, lengths=lengths)  # type: ignore[arg-type]
         return out
 

@@ -19,7 +19,7 @@ from lepton.core.ledger import Ledger
 from lepton.core.progress import Progress
 from lepton.runtime.app import App
 from lepton.stages import _plans, _trials
-from lepton.stages._plans import REFERENCE, Maker, Plan, Step
+from lepton.stages._plans import Maker, Plan, Step
 from lepton.stages._trials import Bench, Cost, Trial
 
 RUNGS = (0.12, 0.4)
@@ -83,8 +83,9 @@ class Search:
     def quick(self) -> None:
         """Measure the reference and every method on the graph alone."""
         self.trial(Plan())
-        for suffix in suffixes():
-            self.trial(Plan(suffix))
+        found = [self.trial(Plan(suffix)) for suffix in suffixes()]
+        self._packed(self.trials[:1])
+        self._packed([trial for trial in found if trial is not None])
 
     def passes(self, steps: Sequence[Step]) -> None:
         """Measure the reference and the one chain that was asked for."""
@@ -95,7 +96,6 @@ class Search:
     def auto(self) -> None:
         """Search: graphs alone first, then plans that train, most promising first, while the budget lasts."""
         self.quick()
-        self._packed(Plan(), [trial for trial in self.trials if trial.plan != REFERENCE])
         field_ = self._worth(list(self._sketches()))
         rest: list[Sketch] = []
         for effort in RUNGS:
@@ -240,10 +240,10 @@ class Search:
             return
         found = [self.trial(sketch.plan.then(*suffix)) for suffix in sketch.suffixes[:2]]
         made = [trial for trial in found if trial is not None]
-        self._packed(sketch.plan, made)
+        self._packed(made)
         self._repaired(sketch, made)
 
-    def _packed(self, plan: Plan, trials: Sequence[Trial]) -> None:
+    def _packed(self, trials: Sequence[Trial]) -> None:
         """Store the weights of the cheapest plan that keeps its answers in fewer bits."""
         good = [trial for trial in trials if self._near(trial)]
         if good:

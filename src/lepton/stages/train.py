@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lepton.core import files, settings
+from lepton.core import files, plugins, settings
 from lepton.core.ledger import Ledger
 from lepton.stages import _encoded, _fit, _model
 from lepton.stages._fit import Data, Trained
@@ -14,7 +14,7 @@ from lepton.training.settings import TrainSettings
 
 SECTION = "train"
 AFTER = ("prepare",)
-ROOMS = ("models", "training", "transforms", "tasks", "core")
+ROOMS = ("models", "training", "bundle", "transforms", "tasks", "core")
 MEASURES = True
 Settings = TrainSettings
 
@@ -23,7 +23,15 @@ def inputs(recipe: Mapping[str, Any]) -> Any:
     """What of the recipe decides the result."""
     kept = ("train", "model", "candidates")
     metric = recipe["contract"]["metric"]
-    return {**{name: recipe.get(name) for name in kept}, "transform": recipe["data"]["transform"], "metric": metric}
+    more = {"transform": recipe["data"]["transform"], "metric": metric, "sources": _sources(recipe["model"])}
+    return {**{name: recipe.get(name) for name in kept}, **more}
+
+
+def _sources(model: Mapping[str, Any]) -> dict[str, str]:
+    """Hashes of the files that a model was brought in: a changed one is another model."""
+    known = model["name"] in plugins.names("models")
+    brought = getattr(plugins.load("models", model["name"]), "brought", None) if known else None
+    return {path.name: files.sha256(path) for path in brought(model).sources} if brought else {}
 
 
 @dataclass(frozen=True)
