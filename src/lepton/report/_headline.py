@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lepton.report import _words
-from lepton.report._told import REFERENCE, Told, missed
+from lepton.report._told import REFERENCE, TORCH, Told, missed
 
 
 def headline(told: Told) -> str:
@@ -21,7 +21,7 @@ def ratios(told: Told, trial: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     torch, reference = told.stage("compress").get("torch"), told.trial(REFERENCE)
     if torch:
-        found["fp32 PyTorch"] = _against(torch, trial)
+        found[TORCH] = _against(torch, trial)
     if reference:
         faster = 1 / trial["ratio"] if trial.get("ratio") else reference["model_p50_ms"] / trial["model_p50_ms"]
         found["fp32 ONNX"] = {**_against(reference, trial), "faster": faster}

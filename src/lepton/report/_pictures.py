@@ -8,11 +8,10 @@ from typing import Any
 
 from lepton.report import _cloud, _pareto, _words
 from lepton.report._cloud import Mark, Side
-from lepton.report._told import REFERENCE, Told, missed
+from lepton.report._told import REFERENCE, TORCH, Told, missed
 
 Trial = Mapping[str, Any]
 
-_TORCH = "fp32 PyTorch"
 _LARGEST, _SMALLEST = 13.0, 3.5  # radii of dots whose area tells a size
 _FAINT = 2.5
 _DEEP = 2.5  # how many times the allowed drop the picture reaches down
@@ -39,7 +38,7 @@ def accuracy(told: Told) -> str:
         )
         for trial, shown in zip(told.trials, known, strict=True)
     ]
-    name = _words.metric(told.stage("compress").get("metric") or "score")
+    name = _metric(told)
     up = Side(name=name, form=_share, log=False, more=not _pareto.lower(told), limits=_least(told), ends=_ends(told))
     sides = Side(name=clock.name, form=_plain, limits=clock.limits), up
     return _cloud.cloud(
@@ -74,11 +73,15 @@ def legend(told: Told) -> str:
         "missed": ("does not keep it", "missed" in kinds),
         "faint": ("trained a little only", bool(told.rungs)),
         "edge": ("lies farther out", _outside(told)),
-        "bound": (f"95 % bound of its {_words.metric(told.stage('compress').get('metric') or 'score')}", True),
+        "bound": (f"95 % bound of its {_metric(told)}", any(trial.get("drop_bound") for trial in told.trials)),
         "sizes": ("area: its size", True),
         "front": ("no other is better in both", True),
     }
     return _cloud.legend([(kind, words) for kind, (words, shown) in keys.items() if shown])
+
+
+def _metric(told: Told) -> str:
+    return _words.metric(told.stage("compress").get("metric") or "score")
 
 
 def _summary(told: Told) -> str:
@@ -152,8 +155,8 @@ def _torch(told: Told, up: str) -> list[Mark]:
         return []
     y = reference["metric"] if up == "metric" else facts["size_mb"]
     radius = _radius(told, facts["size_mb"]) if up == "metric" else 5.0
-    hint = f"{_TORCH}: {_words.milliseconds(facts['model_p50_ms'])} alone, {_words.megabytes(facts['size_mb'])}"
-    return [Mark(x=facts["model_p50_ms"], y=y, kind="quiet", hint=hint, names=[_TORCH], must=True, radius=radius)]
+    hint = f"{TORCH}: {_words.milliseconds(facts['model_p50_ms'])} alone, {_words.megabytes(facts['size_mb'])}"
+    return [Mark(x=facts["model_p50_ms"], y=y, kind="quiet", hint=hint, names=[TORCH], must=True, radius=radius)]
 
 
 def _rungs(told: Told, up: str) -> list[Mark]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from lepton.report import _pareto, _pictures, _words
 from lepton.report._headline import ratios
-from lepton.report._told import REFERENCE, Told, missed
+from lepton.report._told import REFERENCE, TORCH, Told, missed
 
 View = dict[str, Any]
 """What one part of the section is made from."""
@@ -14,7 +14,6 @@ View = dict[str, Any]
 Trial = Mapping[str, Any]
 
 _OPEN = 8  # rows that stand open; the rest is folded
-_TORCH = "fp32 PyTorch"
 
 
 def steps(told: Told) -> View | None:
@@ -87,7 +86,7 @@ def _row(told: Told, trial: Trial) -> View:
         "p50": _figure(trial["p50_ms"]),
         "p95": _figure(trial["p95_ms"]),
         "size": _figure(trial["size_mb"]),
-        "torch": _times(gains.get(_TORCH)),
+        "torch": _times(gains.get(TORCH)),
         "onnx": "" if trial["plan"] == REFERENCE else _times(gains.get("fp32 ONNX")),
         "note": _noted(trial),
         "verdict": "shipped" if chosen else _verdict(trial),
@@ -99,7 +98,7 @@ def _row(told: Told, trial: Trial) -> View:
 def _torch_row(torch: Mapping[str, Any]) -> View:
     size, time = torch.get("size_mb"), torch.get("model_p50_ms")
     figures = {"model": "" if time is None else _figure(time), "size": "" if size is None else _figure(size)}
-    return {"plan": _TORCH, **figures, "verdict": "as trained", "mark": "info"}
+    return {"plan": TORCH, **figures, "note": "the network as trained"}
 
 
 def _times(gains: Mapping[str, float] | None) -> str:
@@ -110,7 +109,7 @@ def _times(gains: Mapping[str, float] | None) -> str:
 
 
 def _verdict(trial: Trial) -> str:
-    names = [clause["name"].split(" (")[0] for clause in missed(trial)]
+    names = [clause["name"].split(" (")[0].split(" over ")[0] for clause in missed(trial)]
     return f"misses {', '.join(names)}" if names else "kept"
 
 

@@ -10,6 +10,9 @@ from lepton.core import ledger
 REFERENCE = "onnx"
 """The plan that changes nothing, which compression is measured against."""
 
+TORCH = "fp32 PyTorch"
+"""What the trained network in PyTorch is called, which compression is compared with as well."""
+
 STAGES = ("prepare", "train", "adapt", "compress", "evaluate", "explain", "package")
 """The order in which a report names stages; others follow in the ledger's order."""
 
