@@ -7,6 +7,7 @@ from typing import Any
 
 from _table import RESULTS, markdown
 
+_RIVALS = ("ONNX", "NNCF", "OpenVINO")
 README = Path(__file__).parents[1] / "README.md"
 COLUMNS = (
     "recipe", "metric", "test", "interval", "linear baseline", "shipped", "faster than PyTorch",
@@ -33,8 +34,46 @@ def tables() -> str:
         "`benchmarks/accuracy.py`."
     )
     head = f"Test scores of the shipped apps, from raw input to answer, on {place}."
-    more = [_sentence(name) for name in ("training", "base_install") if (RESULTS / f"{name}.json").exists()]
+    more = [compression()] if (RESULTS / "compression.json").exists() else []
+    more += [_sentence(name) for name in ("training", "base_install") if (RESULTS / f"{name}.json").exists()]
     return "\n\n".join([head, markdown(rows), words, *more])
+
+
+def compression() -> str:
+    """What the search made of each teacher, and what other ways made of it."""
+    found = _read("compression")
+    names = sorted({row["task"] for row in found["rows"]})
+    rows = [_compressed([row for row in found["rows"] if row["task"] == name]) for name in names]
+    place = f"{found['machine']['processor']} ({found['machine']['cores']} cores)"
+    words = (
+        f"The search for the cheapest plan under the standing contract, on {place}: test score of the teacher and of\n"
+        "what was shipped, how much smaller than the teacher in PyTorch, and how much faster (graphs alone, batch 1,\n"
+        "one thread) than the teacher in fp32 PyTorch and in fp32 ONNX. The last column is the fastest of what others\n"
+        "make of the same teacher. The whole table, with int8 alone, models trained directly, p95 and times from raw\n"
+        "input to answer, is `benchmarks/results/compression.json`, from `benchmarks/compression/table.py`."
+    )
+    return f"{words}\n\n{markdown(rows)}"
+
+
+def _compressed(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """One task's line."""
+    teacher, winner = rows[0], rows[-1]
+    others = [row for row in rows if row.get("faster") and row["what"].split(" ")[0] in _RIVALS]
+    best = max(others, key=lambda row: row["faster"], default=None)
+    return {
+        "task": teacher["task"],
+        "teacher": _percent(teacher["test"]),
+        "shipped": f"{_percent(winner['test'])} ({100 * winner['low']:.1f} to {100 * winner['high']:.1f})",
+        "plan": winner["what"].removeprefix("Lepton: "),
+        "smaller": f"{winner['smaller']:.0f}x",
+        "than PyTorch": f"{winner['faster']:.0f}x",
+        "than ONNX": f"{winner['faster than ONNX']:.1f}x",
+        "other tools, at most": f"{best['faster']:.1f}x ({best['what']}, {_percent(best['test'])})" if best else "",
+    }
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def _sentence(name: str) -> str:
