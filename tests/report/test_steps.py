@@ -84,7 +84,7 @@ def test_a_plan_that_is_answered_one_by_one_says_so(fake: Any, searched: dict[st
 def test_the_data_of_the_pictures_are_in_the_figures(fake: Any, searched: dict[str, Any]) -> None:
     changed = {"id": "a", "file": "previews/one.png", "kind": "image", "direction": "right_to_wrong"}
     found = summarise(fake.go(compress={**searched, "damage": {"n": 9, "changed": [changed]}}))
-    assert found["search"] == {"rungs": searched["rungs"], "skipped": searched["skipped"]}
+    assert found["search"] == {"sketches": [], "rungs": searched["rungs"], "skipped": searched["skipped"]}
     assert found["pareto"] == ["distil(bag)", searched["winner"], "onnx"]
     assert [step["plan"] for step in found["steps"]] == [trial["plan"] for trial in searched["trials"]]
     assert found["damage"] == {"n": 9, "changed": [{"id": "a", "kind": "image", "direction": "right_to_wrong"}]}
@@ -92,5 +92,5 @@ def test_the_data_of_the_pictures_are_in_the_figures(fake: Any, searched: dict[s
 
 def test_the_figures_of_a_run_without_a_search_are_empty(fake: Any) -> None:
     found = summarise(fake.go(until="train"))
-    assert (found["pareto"], found["search"]) == ([], {"rungs": [], "skipped": []})
+    assert (found["pareto"], found["search"]) == ([], {"sketches": [], "rungs": [], "skipped": []})
     assert found["damage"] is None

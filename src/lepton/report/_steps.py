@@ -61,7 +61,9 @@ def searched(told: Told) -> str:
     names = [trial["plan"] for trial in told.trials]
     whole = [plan for plan in begun if any(f"{name}+".startswith(f"{plan}+") for name in names)]
     left = {item["plan"] for item in told.skipped} - {*names, *begun}
+    sketched = len(told.sketches)
     parts = [
+        f"{_counted(sketched, 'plan')} sketched to see what they would cost" if sketched else "",
         f"{_counted(len(names), 'plan')} finished and measured",
         f"{len(begun)} trained a little first, of which {len(whole) or 'none'} went on to the end" if begun else "",
         f"{len(left)} left out before any training" if left else "",

@@ -76,6 +76,11 @@ class Told:
         return self.stage("compress").get("trials") or []
 
     @property
+    def sketches(self) -> Sequence[Mapping[str, Any]]:
+        """What compression measured of plans before any training: what they would cost."""
+        return self.stage("compress").get("sketches") or []
+
+    @property
     def rungs(self) -> Sequence[Mapping[str, Any]]:
         """What compression trained a little, to see whether more is worth it."""
         return self.stage("compress").get("rungs") or []

@@ -17,7 +17,7 @@ def summarise(run_folder: str | Path) -> dict[str, Any]:
     did not come so far. `leaks` has how many test records also stand in the given train split, and the
     metrics without them. `steps` has one row for each plan that compression finished, with what it costs and brings;
     `pareto` names those that no other beats in both the metric and the time of the graph (as measured in turn with the
-    uncompressed one), fastest first; `search` has what was trained only a little (`rungs`) or left out (`skipped`), and
+    uncompressed one), fastest first; `search` has what was only sketched (`sketches`), trained a little (`rungs`) or left out (`skipped`), and
     `damage` what the compression of the shipped one changed. `stages` has a row for each stage that is done.
     Raises UserError where there is no run.
     """
@@ -39,7 +39,7 @@ def summarise(run_folder: str | Path) -> dict[str, Any]:
         "app": _app(told),
         "steps": [_step(told, trial) for trial in told.trials],
         "pareto": [trial["plan"] for trial in pareto(told)],
-        "search": {"rungs": list(told.rungs), "skipped": list(told.skipped)},
+        "search": {name: list(getattr(told, name)) for name in ("sketches", "rungs", "skipped")},
         "damage": _damage(told.stage("compress").get("damage")),
         "refused": told.events.get("refused", {}).get("message"),
         "stages": [_stage(event) for event in told.done],

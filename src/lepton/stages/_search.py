@@ -9,7 +9,7 @@ it was and chooses as it would have.
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from lepton.compress._candidate import Candidate
@@ -71,6 +71,7 @@ class Search:
     progress: Progress
     minutes: float
     trials: list[Trial] = field(default_factory=list)
+    sketches: list[Sketch] = field(default_factory=list)
     rungs: list[Rung] = field(default_factory=list)
     skipped: list[dict[str, str]] = field(default_factory=list)
 
@@ -88,10 +89,10 @@ class Search:
         self._packed([trial for trial in found if trial is not None])
 
     def passes(self, steps: Sequence[Step]) -> None:
-        """Measure the reference and the one chain that was asked for."""
+        """Measure the reference and the one chain that was asked for; raises UserError where it cannot work here."""
         self.trial(Plan())
         if steps:
-            self.trial(Plan(tuple(steps)))
+            self._measured(Plan(tuple(steps)))
 
     def auto(self) -> None:
         """Search: graphs alone first, then plans that train, most promising first, while the budget lasts."""
@@ -110,14 +111,19 @@ class Search:
 
     def trial(self, plan: Plan) -> Trial | None:
         """Measure a plan in full, unless the journal knows how it measured; None where it cannot work here."""
-        if plan.name in self._known:
-            row = {key: value for key, value in self._known[plan.name].items() if key != "event"}
-            return self._found(Trial(**row))
         try:
-            app = self.open(self.candidate(plan), plan.slug) if plan.steps else self.bench.reference
+            return self._measured(plan)
         except UserError as error:
             self._skip(plan, error.message)
             return None
+
+    def _measured(self, plan: Plan) -> Trial:
+        if plan.name in self._known:
+            row = {key: value for key, value in self._known[plan.name].items() if key != "event"}
+            return self._found(Trial(**row))
+        for fault in _plans.faults(plan.steps, begins=_plans.brought(self.maker.start)):
+            raise fault
+        app = self.open(self.candidate(plan), plan.slug) if plan.steps else self.bench.reference
         found = _trials.measure(plan.name, app, self.bench)
         made = Trial(**{**asdict(found), "steps": plan.steps})
         self.journal.write("trial", **made.plain())
@@ -145,12 +151,13 @@ class Search:
         known = {row["plan"]: row for row in self.journal.read("sketch")}
         with self.progress.bar("sketching plans", len(plans)) as bar:
             for plan in plans:
-                if self._over(0.3):
+                if plan.name not in known and self._over(0.3):
                     self._skip(plan, "the budget was spent")
                     continue
                 sketch = self._sketch(plan, known.get(plan.name))
                 bar.step(1, plan.name)
                 if sketch is not None:
+                    self.sketches.append(sketch)
                     yield sketch
 
     def _sketch(self, plan: Plan, known: Mapping[str, Any] | None) -> Sketch | None:
@@ -163,16 +170,32 @@ class Search:
         except UserError as error:
             self._skip(plan, error.message)
             return None
-        costs = [(suffix, self._cost(network, suffix, plan)) for suffix in self._suffixes_that_work()]
+        tried = [(suffix, self._cost(network, suffix, plan)) for suffix in self._suffixes_that_work()]
+        costs = [(suffix, cost) for suffix, cost in tried if cost is not None]
         costs.sort(key=lambda pair: pair[1].ratio.value)
         sketch = Sketch(plan, tuple(suffix for suffix, _ in costs), costs[0][1])
         self.journal.write("sketch", plan=plan.name, suffixes=sketch.suffixes, cost=asdict(sketch.cost))
         self._note_time()
         return sketch
 
-    def _cost(self, network: Candidate, suffix: tuple[Step, ...], plan: Plan) -> Cost:
+    def _cost(self, network: Candidate, suffix: tuple[Step, ...], plan: Plan) -> Cost | None:
+        """What a network costs behind a chain on its graph, packed where that is smaller; None where it cannot work."""
         place = f"sketch-{plan.then(*suffix).slug}"
-        return _trials.cost(self.open(self.maker.graph(network, suffix, place=place), place), self.bench, quick=True)
+        try:
+            made = self.maker.graph(network, suffix, place=place)
+            found = _trials.cost(self.open(made, place), self.bench, quick=True)
+        except UserError:
+            return None
+        return replace(found, size_mb=min(found.size_mb, *self._packed_sizes(made, suffix, place=place)))
+
+    def _packed_sizes(self, graph: Candidate, chain: tuple[Step, ...], *, place: str) -> Iterator[float]:
+        """MB with weights stored in fewer bits, one number a method; infinity in the end."""
+        for name in _names("packed"):
+            step = _plans.step(name)
+            if not _plans.faults((*chain, step), begins="graph"):
+                packed = f"{place}-{name}"
+                yield self.open(self.maker.graph(graph, (step,), place=packed), packed).bundle.size_mb()
+        yield math.inf
 
     def _suffixes_that_work(self) -> list[tuple[Step, ...]]:
         """Nothing, and the chains on the graph that made the trained network fastest."""
@@ -203,10 +226,11 @@ class Search:
         known = {(row["plan"], row["effort"]): row for row in self.journal.read("rung")}
         scored: list[tuple[float, Sketch, float]] = []
         for sketch in sketches:
-            if self._over(0.6):
+            row = known.get((sketch.plan.name, effort))
+            if row is None and self._over(0.6):
                 self._skip(sketch.plan, "the budget was spent")
                 continue
-            scored.append(self._rung(sketch, effort, known.get((sketch.plan.name, effort))))
+            scored += self._rung(sketch, effort, row)
         # Metrics within one standard error count as equal: then the smaller one goes first.
         scored.sort(key=lambda row: (-round(row[0] / self._noise()), row[1].cost.size_mb))
         keep = math.ceil(len(scored) / 2)
@@ -216,16 +240,23 @@ class Search:
         ordered = [row[1] for row in scored]
         return ordered[:keep], ordered[keep:]
 
-    def _rung(self, sketch: Sketch, effort: float, known: Mapping[str, Any] | None) -> tuple[float, Sketch, float]:
+    def _rung(
+        self, sketch: Sketch, effort: float, known: Mapping[str, Any] | None
+    ) -> list[tuple[float, Sketch, float]]:
+        """The metric, the sketch and the seconds it took; nothing where it cannot be trained."""
         if known is not None:
-            return known["metric"], sketch, known["seconds"]
+            return [(known["metric"], sketch, known["seconds"])]
         began = time.monotonic()
-        candidate = self.maker.network(sketch.plan.network, effort=effort)
+        try:
+            candidate = self.maker.network(sketch.plan.network, effort=effort)
+        except UserError as error:
+            self._skip(sketch.plan, error.message)
+            return []
         metric, seconds = self.maker.score(candidate), time.monotonic() - began
         self.journal.write("rung", plan=sketch.plan.name, effort=effort, metric=metric, seconds=seconds)
         self.progress.say(f"{100 * effort:.0f} % of {sketch.plan.name}: {100 * metric:.2f} %")
         self._note_time()
-        return metric, sketch, seconds
+        return [(metric, sketch, seconds)]
 
     def _noise(self) -> float:
         """One standard error of the reference's validation metric, as of a proportion."""

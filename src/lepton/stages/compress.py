@@ -174,6 +174,7 @@ def _tell(stage: Stage, work: Work, found: tuple[Search, Mapping[str, list[Claus
     stage.write("trials.json", rows)
     stage.fact(
         trials=rows,
+        sketches=[{"plan": sketch.plan.name, **asdict(sketch.cost)} for sketch in search.sketches],
         rungs=[asdict(rung) for rung in search.rungs],
         skipped=search.skipped,
         winner=chosen.plan if chosen else None,
