@@ -25,11 +25,12 @@ VERBS = {
     "cli": ("arguments", "main"),
 }
 FOUND = [(room, name) for room in VERBS for name in plugins.names(room)]
+BRINGING = [name for name in plugins.names("models") if hasattr(plugins.load("models", name), "bring")]
 CLASSIFIERS = [
     (name, task)
     for name in plugins.names("models")
     for task in plugins.load("models", name).OBJECTIVES
-    if name != "hub"
+    if name not in BRINGING
 ]
 SHAPES = {
     "image": {"image": (1, 32, 32)},
@@ -104,6 +105,17 @@ def test_a_model_answers_trains_and_shrinks(name: str, task: str) -> None:
     assert all(parameter.grad is not None for parameter in network.parameters() if parameter.requires_grad)
     small = settings.settle(module.build, module.smaller(given, 0.5), "model")
     assert _size(module.build(shape, **small)) <= _size(network), "a linear model cannot shrink; none may grow"
+
+
+@pytest.mark.parametrize("name", BRINGING)
+def test_a_family_that_brings_models_has_what_that_needs_and_brings_nothing_from_nowhere(
+    name: str, tmp_path: Path
+) -> None:
+    module = plugins.load("models", name)
+    for verb in ("bring", "brought", "align", "scaling", "transform"):
+        assert inspect.getdoc(getattr(module, verb)), f"models.{name}.{verb} has no docstring"
+    (tmp_path / "noise.bin").write_bytes(bytes(range(256)))
+    assert [module.bring(place) for place in (tmp_path, tmp_path / "noise.bin", tmp_path / "absent")] == [None] * 3
 
 
 def _batch(transform: str) -> list[torch.Tensor]:

@@ -1,8 +1,12 @@
+import copy
+import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+import transformers
 from text_families import LENGTHS, TAGGED, TOKENS, check_graph, tokens, without_gradient
 from tokenizers import Tokenizer, models
 from transformers import ASTConfig, AutoModel, BertConfig, DistilBertConfig, ResNetConfig, ViTConfig, Wav2Vec2Config
@@ -166,3 +170,113 @@ def test_code_of_the_model_is_not_run(tmp_path):
 
 def test_there_is_no_smaller_one():
     assert hub.smaller({"hub": "a/b"}, 0.5) == {"hub": "a/b"}
+
+
+_SOUND = ASTConfig(num_mel_bins=16, max_length=32, patch_size=8, frequency_stride=8, time_stride=8, **_SMALL)
+_HEADED = {
+    "text-classification": ("SequenceClassification", _TEXT["distilbert"]),
+    "token-classification": ("TokenClassification", _TEXT["bert"]),
+    "image-classification": ("ImageClassification", _IMAGES["vit"]),
+    "audio-classification": ("AudioClassification", _SOUND),
+}
+_NAMES = {"token-classification": ["B-b", "I-b", "O", "B-a", "I-a"]}
+_KNOWN = ["yes", "no", "maybe"]
+_SHAPES = {
+    "text-classification": TOKENS,
+    "token-classification": TAGGED,
+    "image-classification": Shape({"image": (3, 16, 16)}, 3, task="image-classification"),
+    "audio-classification": Shape({"features": (32, 16)}, 3, task="audio-classification"),
+}
+
+
+def headed(task: str, folder: Path, names: list[str] | None = None) -> str:
+    """A model saved with a head for `task` whose outputs are called `names`."""
+    kind, config = _HEADED[task]
+    named = copy.deepcopy(config)
+    named.id2label = dict(enumerate(names or _NAMES.get(task, _KNOWN)))
+    torch.manual_seed(0)
+    getattr(transformers, f"AutoModelFor{kind}").from_config(named).save_pretrained(folder)
+    return str(folder)
+
+
+def batch(task: str) -> list[torch.Tensor]:
+    if task.startswith("t"):
+        return list(tokens().values())
+    torch.manual_seed(1)
+    return [torch.rand(2, *next(iter(_SHAPES[task].inputs.values())))]
+
+
+@pytest.mark.parametrize("task", sorted(_HEADED))
+def test_a_kept_head_answers_as_transformers_does_in_the_order_of_the_classes(task, tmp_path):
+    folder = headed(task, tmp_path / "model")
+    assert hub.bring(tmp_path / "model") == {"hub": folder, "head": "kept"}
+    assert hub.brought({"hub": folder, "head": "kept"}).task == task
+    body = hub.build(_SHAPES[task], hub=folder, head="kept").eval()
+    hub.align(body, ["a", "b"] if task in _NAMES else ["maybe", "no", "yes"])
+    kind, _ = _HEADED[task]
+    known = getattr(transformers, f"AutoModelFor{kind}").from_pretrained(folder)
+    given = batch(task)
+    names = [known.main_input_name, "attention_mask"][: len(given)]
+    with torch.no_grad():
+        wanted = known(**dict(zip(names, given, strict=True))).logits
+        found = body(*given)
+    order = [2, 3, 4, 0, 1] if task in _NAMES else [2, 1, 0]
+    torch.testing.assert_close(found, wanted[..., order])
+    again = hub.build(_SHAPES[task], hub=folder, head="kept").eval()
+    again.load_state_dict(body.state_dict())
+    torch.testing.assert_close(again(*given), found)
+
+
+@pytest.mark.parametrize("task", sorted(_NAMES) + ["text-classification"])
+def test_the_graph_of_a_kept_head_answers_alike_alone_and_padded(task, tmp_path):
+    body = hub.build(_SHAPES[task], hub=headed(task, tmp_path / "model"), head="kept")
+    hub.align(body, ["a", "b"] if task in _NAMES else ["maybe", "no", "yes"])
+    check_graph(body.eval(), tokens(), tmp_path / "model.onnx")
+
+
+def test_a_folder_without_a_head_has_none_to_keep(tmp_path):
+    folder = saved(_TEXT["bert"], tmp_path / "bert")
+    assert hub.brought({"hub": folder, "head": "kept"}).task == ""
+    with pytest.raises(UserError, match="no trained head") as caught:
+        hub.build(TOKENS, hub=folder, head="kept")
+    assert "classifier" in caught.value.received
+
+
+def test_a_head_of_another_size(tmp_path):
+    folder = headed("text-classification", tmp_path / "model", ["a", "b"])
+    with pytest.raises(UserError, match="another number of outputs"):
+        hub.build(TOKENS, hub=folder, head="kept")
+
+
+def test_a_head_with_other_names_takes_those_that_are_said(tmp_path):
+    folder = headed("text-classification", tmp_path / "model")
+    with pytest.raises(UserError, match="not the data's classes"):
+        hub.align(hub.build(TOKENS, hub=folder, head="kept"), ["ja", "nein", "vielleicht"])
+    body = hub.build(TOKENS, hub=folder, head="kept", classes=["ja", "nein", "vielleicht"])
+    hub.align(body, ["ja", "nein", "vielleicht"])
+    assert body.order.tolist() == [0, 1, 2]
+
+
+def test_fresh_weights_have_no_head_to_keep(text_model):
+    with pytest.raises(UserError, match="pretrained"):
+        hub.build(TOKENS, hub=text_model, head="kept", pretrained=False)
+
+
+def test_a_kept_head_sees_pixels_as_it_was_trained(tmp_path):
+    settings = {"hub": headed("image-classification", tmp_path), "head": "kept"}
+    with pytest.raises(UserError, match="how pixels are scaled"):
+        hub.scaling(settings, [])
+    told = {"image_mean": [0.5, 0.4, 0.3], "image_std": [0.1, 0.2, 0.25], "size": {"shortest_edge": 32}}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(told))
+    mean, std = hub.scaling(settings, [])
+    np.testing.assert_allclose(mean.ravel(), [127.5, 102, 76.5], rtol=1e-6)
+    np.testing.assert_allclose(std.ravel(), [25.5, 51, 63.75], rtol=1e-6)
+    assert hub.transform(settings) == ("image", {"size": 32, "channels": 3, "resize": "crop"})
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps({**told, "do_normalize": False, "do_rescale": False}))
+    assert [item.ravel().tolist() for item in hub.scaling(settings, [])] == [[0.0], [1.0]]
+
+
+def test_what_is_no_model_is_not_brought(tmp_path):
+    assert hub.bring(tmp_path) is None
+    (tmp_path / "config.json").write_text("{}")
+    assert hub.bring(tmp_path) is None

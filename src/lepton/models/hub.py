@@ -1,22 +1,25 @@
-"""A model of the Hugging Face hub, by local folder or id, under a fresh head: text, images or sound.
+"""A model of the Hugging Face hub, by local folder or id, under a fresh head or its own: text, images or sound.
 
 Weights must be safetensors; code that comes with a model is never run. Shapes: B batch, T tokens, C classes, H height,
 W width, F frames, M mel bands.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
-from lepton.core import files
 from lepton.core.errors import UserError
 from lepton.core.settings import Range
-from lepton.models import _sequence
+from lepton.models import _brought, _processor, _sequence
+from lepton.models._brought import Brought
+from lepton.models._network import Scaling, normalisation
 from lepton.models._objectives import CLASSES, TAGS
 from lepton.models._shape import Shape
 
@@ -35,7 +38,13 @@ TRAIN: Mapping[str, Any] = MappingProxyType(
 _CONFIG = "config.json"
 _WANTED = ["*.json", "*.safetensors", "*.txt", "*.model"]
 _WIDTHS = ("hidden_size", "d_model", "dim", "num_features")
-_IMAGE_SIDES = (4, 1024)
+_PICKLES = ("*.bin", "*.pt", "*.pth")
+_HEADS = {
+    "text-classification": "AutoModelForSequenceClassification",
+    "token-classification": "AutoModelForTokenClassification",
+    "image-classification": "AutoModelForImageClassification",
+    "audio-classification": "AutoModelForAudioClassification",
+}
 
 
 def build(
@@ -45,14 +54,24 @@ def build(
     pool: Literal["mean", "first"] = "mean",
     dropout: Annotated[float, Range(0, 0.9)] = 0.1,
     pretrained: bool = True,
+    head: Literal["fresh", "kept"] = "fresh",
+    classes: list[str] | None = None,
 ) -> nn.Module:
     """Make the hub's model `hub` (a local folder or an id) with a linear head; it takes the arrays of its transform.
 
     It gives logits (B, C), or (B, T, C) for token-classification. `pool`: the mean of the states, or the first one
-    (the class token of BERT and ViT). `pretrained` false takes the architecture with fresh weights. Raises UserError
-    when the model is not there, has no safetensors, or needs code of its own.
+    (the class token of BERT and ViT). `pretrained` false takes the architecture with fresh weights. `head` "kept"
+    takes the head that the model was saved with, as trained; `classes` then names its outputs in their order (for
+    entities: tags), where its own names (id2label) are not the data's. Raises UserError when the model is not there,
+    has no safetensors, no head to keep or one of another size, or needs code of its own.
     """
     folder = located(hub)
+    if head == "kept" and not pretrained:
+        raise UserError(
+            "[model.pretrained] is false", rule="A kept head comes with its weights", received='head = "kept"'
+        )
+    if head == "kept":
+        return _Kept(_headed(folder, shape), shape, classes or _brought.labels(folder))
     body = _body(folder, pretrained)
     return _HubNet(body, shape, pool=pool, dropout=dropout)
 
@@ -63,7 +82,9 @@ def transform(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     config = _config(folder)
     reads = _reads(folder)
     if reads == "pixel_values":
-        return "image", {"size": _side(folder, config), "channels": int(getattr(config, "num_channels", 3))}
+        resize = {"resize": _processor.resize(folder)} if settings.get("head") == "kept" else {}
+        side = _processor.side(folder, getattr(config, "image_size", 224))
+        return "image", {"size": side, "channels": int(getattr(config, "num_channels", 3)), **resize}
     if reads in ("input_features", "input_values"):
         return "logmel", _mels(folder, config)
     longest = getattr(config, "max_position_embeddings", 512)
@@ -73,6 +94,38 @@ def transform(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 def smaller(settings: Mapping[str, Any], fraction: float) -> dict[str, Any]:
     """The settings as they are: the size of a hub model comes with its weights."""
     return dict(settings)
+
+
+def bring(path: Path) -> dict[str, Any] | None:
+    """The settings that stand for a folder with a hub model and its weights, its head kept; None for anything else."""
+    weights = [each for pattern in ("*.safetensors", *_PICKLES) for each in path.glob(pattern)]
+    return {"hub": str(path.resolve()), "head": "kept"} if (path / _CONFIG).is_file() and weights else None
+
+
+def brought(settings: Mapping[str, Any]) -> Brought:
+    """What the model of `settings` tells of itself: the task of its head where that is kept, and its files."""
+    folder = located(settings["hub"])
+    heads = getattr(_config(folder), "architectures", None) or () if settings.get("head") == "kept" else ()
+    tasks = [
+        task for task, head in _HEADS.items() if any(name.endswith(head.removeprefix("AutoModel")) for name in heads)
+    ]
+    return Brought(
+        folder.name, tasks[0] if tasks else "", sorted({*folder.glob("*.json"), *folder.glob("*.safetensors")})
+    )
+
+
+def scaling(settings: Mapping[str, Any], samples: Iterable[np.ndarray]) -> Scaling | None:
+    """What a kept head was trained with: of pixels what the preprocessor's file says; else what the samples say."""
+    if settings.get("head") != "kept":
+        return normalisation(samples)
+    folder = located(settings["hub"])
+    return _processor.pixels(folder) if _reads(folder) == "pixel_values" else normalisation(samples)
+
+
+def align(body: nn.Module, classes: Sequence[str]) -> None:
+    """Put the outputs of a kept head into the order of the data's classes. Raises UserError where names do not fit."""
+    if isinstance(body, _Kept):
+        body.order.copy_(torch.tensor(_brought.order(body.names, _brought.outputs(body.task, classes))))
 
 
 def located(hub: str) -> Path:
@@ -119,7 +172,7 @@ def _weighty(folder: Path) -> None:
     """Refuse a folder without safetensors; other weights are pickles, which run code when they are read."""
     if any(folder.glob("*.safetensors")):
         return
-    pickles = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in folder.glob(pattern))
+    pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
     raise UserError(
         f"{folder} has no safetensors weights",
         rule="Pickled weights run code when they are read" if pickles else "It must hold model.safetensors",
@@ -142,22 +195,51 @@ def _config(folder: Path) -> Any:
 
 
 def _body(folder: Path, pretrained: bool) -> nn.Module:
-    from safetensors import SafetensorError
     from transformers import AutoModel
 
     config = _config(folder)
     if pretrained:
-        _weighty(folder)
+        made, _ = _loaded(folder, "AutoModel")
+    else:
+        with _quiet():
+            made = AutoModel.from_config(config, trust_remote_code=False)
+    return made.get_encoder() if config.is_encoder_decoder else made
+
+
+def _headed(folder: Path, shape: Shape) -> Any:
+    """The model with the head that it was saved with, of as many outputs as the data need."""
+    made, missing = _loaded(folder, _HEADS[shape.task])
+    if missing:
+        raise UserError(
+            f"{folder} has no trained head for {shape.task}",
+            rule="A head is kept as it was saved",
+            received=f"no weights for {', '.join(missing[:4])}",
+            remedy='Train one: head = "fresh" in [model], with lepton run',
+        )
+    if made.config.num_labels != shape.outputs:
+        raise UserError(
+            f"{folder} has another number of outputs than the data need",
+            rule=f"{shape.outputs} are needed: one a class, or for entities O and two tags a type",
+            received=made.config.num_labels,
+            remedy="Give data with the model's classes, or train a fresh head",
+        )
+    return made
+
+
+def _loaded(folder: Path, kind: str) -> tuple[Any, list[str]]:
+    """The model of a class of transformers by name, with its saved weights, and the weights that were not there."""
+    import transformers
+    from safetensors import SafetensorError
+
+    _config(folder)
+    _weighty(folder)
+    how = {"local_files_only": True, "trust_remote_code": False, "use_safetensors": True, "output_loading_info": True}
     with _quiet():
         try:
-            made = (
-                AutoModel.from_pretrained(folder, local_files_only=True, trust_remote_code=False, use_safetensors=True)
-                if pretrained
-                else AutoModel.from_config(config, trust_remote_code=False)
-            )
+            made, told = getattr(transformers, kind).from_pretrained(folder, **how)
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise UserError(f"The model in {folder} cannot be read", rule=str(error).splitlines()[0]) from error
-    return made.get_encoder() if config.is_encoder_decoder else made
+    return made, sorted(told["missing_keys"])
 
 
 def _reads(folder: Path) -> str:
@@ -191,6 +273,22 @@ class _HubNet(nn.Module):
         return self.head(self.dropout(_pooled(states, mask, self.first)))
 
 
+class _Kept(nn.Module):
+    """A hub model with its own head, the outputs in the order of the data's classes."""
+
+    order: Tensor
+
+    def __init__(self, body: nn.Module, shape: Shape, names: Sequence[str] | None) -> None:
+        super().__init__()
+        self.body, self.task, self.names = body, shape.task, names
+        self.reads = str(body.main_input_name)
+        self.register_buffer("order", torch.arange(shape.outputs))
+
+    def forward(self, first: Tensor, mask: Tensor | None = None) -> Tensor:
+        given = {self.reads: first} if mask is None else {self.reads: first, "attention_mask": mask}
+        return self.body(**given, return_dict=True).logits.index_select(-1, self.order)
+
+
 def _pooled(states: Tensor, mask: Tensor | None, first: bool) -> Tensor:
     """(B, D) of maps (B, D, H, W) or of states (B, T, D)."""
     if states.ndim == 4:
@@ -205,18 +303,6 @@ def _width(config: Any) -> int:
     if sizes:
         return int(sizes[-1])
     return int(next(getattr(config, name) for name in _WIDTHS if hasattr(config, name)))
-
-
-def _side(folder: Path, config: Any) -> int:
-    """The side of the images in pixels: of the preprocessor's file, else of the architecture."""
-    path = folder / "preprocessor_config.json"
-    kept = files.read_json(path) if path.is_file() else {}
-    size: Any = kept.get("crop_size") or kept.get("size") or getattr(config, "image_size", 224)
-    if isinstance(size, Mapping):
-        size = size.get("height") or size.get("shortest_edge") or 224
-    side: Any = size[0] if isinstance(size, list | tuple) else size
-    low, high = _IMAGE_SIDES
-    return max(low, min(high, int(side)))
 
 
 def _mels(folder: Path, config: Any) -> dict[str, Any]:
