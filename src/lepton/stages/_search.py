@@ -1,8 +1,8 @@
 """The search for the cheapest plan that keeps the contract.
 
 What a plan costs does not depend on its weights, so latency and size are measured on untrained networks first, and
-only what would be cheaper is trained: all a little, the better half more, the best in full (successive halving,
-Jamieson and Talwalkar 2016). Every measured point is journalled before it is used, so a killed search goes on where
+only what would be cheaper is trained: all a little, the more promising half more, the most promising in full
+(successive halving, Jamieson and Talwalkar 2016), the cheapest first. Every measured point is journalled before it is used, so a killed search goes on where
 it was and chooses as it would have.
 """
 
@@ -24,6 +24,9 @@ from lepton.stages._trials import Bench, Cost, Trial
 
 RUNGS = (0.12, 0.4)
 """Shares of the full training after which the weaker half is left out."""
+
+_HOPE = 3.0
+"""How much worse than the contract allows a plan may be before training, in errors beside those allowed."""
 
 _CHEAPER = 0.9
 """A plan is worth training when time or size is at most this share of what needs no training."""
@@ -95,7 +98,7 @@ class Search:
             self._measured(Plan(tuple(steps)))
 
     def auto(self) -> None:
-        """Search: graphs alone first, then plans that train, most promising first, while the budget lasts."""
+        """Search: graphs alone first, then plans that train, the cheapest promising one first, until one keeps it."""
         self.quick()
         field_ = self._worth(list(self._sketches()))
         rest: list[Sketch] = []
@@ -103,9 +106,8 @@ class Search:
             field_, left = self._halved(field_, effort)
             rest = [*left, *rest]
         for sketch in [*field_, *rest]:
-            if sketch in rest and self._trained_winner():
-                break
-            self._finish(sketch)
+            if not self._trained_winner():
+                self._finish(sketch)
 
     # What is measured -------------------------------------------------------------------------------------------
 
@@ -220,7 +222,7 @@ class Search:
     # Training ---------------------------------------------------------------------------------------------------
 
     def _halved(self, sketches: Sequence[Sketch], effort: float) -> tuple[list[Sketch], list[Sketch]]:
-        """The better half after `effort` of the training, and the rest, each best first."""
+        """The half that goes on after `effort` of the training, and the rest, each the most promising first."""
         if len(sketches) <= 2:
             return list(sketches), []
         known = {(row["plan"], row["effort"]): row for row in self.journal.read("rung")}
@@ -231,8 +233,7 @@ class Search:
                 self._skip(sketch.plan, "the budget was spent")
                 continue
             scored += self._rung(sketch, effort, row)
-        # Metrics within one standard error count as equal: then the smaller one goes first.
-        scored.sort(key=lambda row: (-round(row[0] / self._noise()), row[1].cost.size_mb))
+        scored.sort(key=lambda row: self._promise(row[0], row[1].cost, effort))
         keep = math.ceil(len(scored) / 2)
         for index, (metric, sketch, seconds) in enumerate(scored):
             price = (sketch.cost.model_p50_ms, sketch.cost.size_mb)
@@ -258,10 +259,18 @@ class Search:
         self._note_time()
         return [(metric, sketch, seconds)]
 
-    def _noise(self) -> float:
-        """One standard error of the reference's validation metric, as of a proportion."""
-        metric = min(max(self.trials[0].metric, 0.01), 0.99)
-        return math.sqrt(metric * (1 - metric) / len(self.bench.truth))
+    def _promise(self, metric: float, cost: Cost, effort: float) -> tuple[bool, float, float]:
+        """A key by which the cheapest plan that may yet come near the reference goes first.
+
+        One may while it errs at most so many times as often as the contract allows in the end: 1 + `_HOPE` before
+        training, once after it. Times count by half octaves, so that noise does not decide; then the smaller goes
+        first. Those that may not follow by their metric.
+        """
+        limit, _ = _trials.allowed_drop(self.bench.contract, len(self.bench.truth))
+        allowed = (1 - self.trials[0].metric + limit) * (1 + _HOPE * (1 - effort))
+        if 1 - metric > allowed:
+            return True, -metric, cost.size_mb
+        return False, round(2 * math.log2(cost.ratio.value)), cost.size_mb
 
     def _finish(self, sketch: Sketch) -> None:
         """Train a plan in full and measure it with the steps on the graph that make it cheap."""
