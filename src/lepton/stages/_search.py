@@ -1,9 +1,9 @@
 """The search for the cheapest plan that keeps the contract.
 
 What a plan costs does not depend on its weights, so latency and size are measured on untrained networks first, and
-only what would be cheaper is trained: all a little, the more promising half more, the most promising in full
-(successive halving, Jamieson and Talwalkar 2016), the cheapest first. Every measured point is journalled before it is used, so a killed search goes on where
-it was and chooses as it would have.
+only what would be cheaper is trained: all a little, the more promising half more, the most promising in full, the
+cheapest first (successive halving, Jamieson and Talwalkar 2016). Every measured point is journalled before it is used,
+so a killed search goes on where it was and chooses as it would have.
 """
 
 import math
