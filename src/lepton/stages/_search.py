@@ -313,7 +313,7 @@ class Search:
     def _near(self, trial: Trial) -> bool:
         """Whether a trial's drop is inside the limit."""
         limit, _ = _trials.allowed_drop(self.bench.contract, len(self.bench.truth))
-        return trial.drop_bound <= limit
+        return _trials.within(trial.drop_bound, limit)
 
     def _trained_winner(self) -> bool:
         return any(self._keeps(trial) and Plan(tuple(trial.steps)).network for trial in self.trials)
