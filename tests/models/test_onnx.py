@@ -103,6 +103,12 @@ def test_every_type_of_pixels(made: Made, kind: int) -> None:
     np.testing.assert_allclose(found, expected(PIXELS.numpy() / (255 if floats else 1)), rtol=3e-3, atol=3e-2)
 
 
+def test_augmented_pixels_are_rounded(made: Made) -> None:
+    body = family.build(IMAGE, path=linear(made))
+    close(body(PIXELS.float() + 0.4), body(PIXELS).numpy())
+    close(body(PIXELS.float() + 300), body(torch.full_like(PIXELS, 255)).numpy())
+
+
 def test_channels_last(made: Made) -> None:
     path = made(LINEAR, [("x", ["n", 4, 4, 3])], [("y", ["n", 3])], {"w": WEIGHTS})
     assert family.transform({"path": path}) == ("image", {"size": 4, "channels": 3})

@@ -76,7 +76,7 @@ def build(
     if Path(path).exists():
         graph = _located(Path(path))
         pixels = _scale(graph, Scale(scale, mean, std)) if "image" in shape.inputs else Scale(scale, mean, std)
-        body.take(partial(_adapted, _graph.read(graph), Wanted(shape.inputs, _scores(shape), output, pixels)))
+        body.take(partial(_adapted, _graph.read(graph), Wanted(_arrays(shape), _scores(shape), output, pixels)))
         _check(body, shape)
     return body
 
@@ -171,7 +171,7 @@ class _Body(nn.Module):
     def forward(self, *arrays: Tensor) -> Tensor:
         self._session = self._session or _session(self.graph())
         named = dict(zip(self.inputs, arrays, strict=True))
-        given = {item.name: named[item.name].cpu().numpy() for item in self._session.get_inputs()}
+        given = {item.name: _as(item.type, named[item.name].cpu()) for item in self._session.get_inputs()}
         try:
             (found,) = self._session.run(["logits"], given)
         except _REFUSALS as error:
@@ -196,6 +196,12 @@ class _Body(nn.Module):
         return {**self.__dict__, "_session": None}
 
 
+def _arrays(shape: Shape) -> dict[str, tuple[int, ...]]:
+    """The axes of one sample by name; texts may have any length, also where those at hand have but one."""
+    fixed = ("image", "features")
+    return {name: axes if name in fixed else (0,) * len(axes) for name, axes in shape.inputs.items()}
+
+
 def _scores(shape: Shape) -> tuple[int, ...]:
     """The axes of the scores, batch in front."""
     return (0, 0, shape.outputs) if shape.task == "token-classification" else (0, shape.outputs)
@@ -204,6 +210,12 @@ def _scores(shape: Shape) -> tuple[int, ...]:
 def _adapted(model: onnx.ModelProto, wanted: Wanted, order: Sequence[int] | None) -> bytes:
     made = _graph.adapted(model, replace(wanted, order=order))
     return bytes(made.SerializeToString(deterministic=True))
+
+
+def _as(kind: str, array: Tensor) -> np.ndarray:
+    """An array in the type of an input; pixels that were augmented, and are floats by that, become whole again."""
+    whole = array.round().clamp(0, 255).byte() if kind == "tensor(uint8)" and array.is_floating_point() else array
+    return np.asarray(whole.numpy())
 
 
 def _session(graph: bytes) -> onnxruntime.InferenceSession:
@@ -221,7 +233,7 @@ def _session(graph: bytes) -> onnxruntime.InferenceSession:
 def _check(body: nn.Module, shape: Shape) -> None:
     """Raise UserError where made-up samples do not get a score for each class, or other ones in company or padded."""
     random = np.random.default_rng(0)
-    arrays = {name: _made_up(name, (2, *axes), random) for name, axes in shape.inputs.items()}
+    arrays = {name: _made_up(name, (2, *axes), random) for name, axes in _arrays(shape).items()}
     alone = torch.cat([body(*(array[index : index + 1] for array in arrays.values())) for index in range(2)])
     try:
         together = body(*arrays.values())
@@ -235,7 +247,7 @@ def _check(body: nn.Module, shape: Shape) -> None:
             received=f"scores of shape {tuple(together.shape)} for two samples",
         )
     _same(alone, together, "what else is in its batch, as with dynamic quantisation")
-    if shape.inputs.get("attention_mask") == (0,):
+    if "attention_mask" in arrays:
         short = {name: array[:, :_SHORT] if name in _TOKENS else array for name, array in arrays.items()}
         seen = torch.arange(_TRIED) < _SHORT
         padded = {name: array * seen if name in _TOKENS else array for name, array in arrays.items()}
