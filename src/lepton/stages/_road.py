@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import shutil
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -180,10 +181,23 @@ def _inputs(module: ModuleType, recipe: Recipe, parents: Mapping[str, Artifact])
 
 
 def _sources(module: ModuleType, used: Any) -> dict[str, str]:
-    """Hashes of the stage's own source, of the rooms it leans on, and of the plug-ins that its settings name."""
+    """Hashes of the stage's own source, of what it imports from its room, and of the rooms it leans on."""
     rooms = [path for room in module.ROOMS for path in _room_files(room)]
-    own = [plugins.source(module), *plugins.source(module).parent.glob("_*.py"), *rooms]
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in sorted(own)}
+    own = [plugins.source(each) for each in (module, *_imported(module))]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in sorted([*own, *rooms])}
+
+
+def _imported(module: ModuleType) -> list[ModuleType]:
+    """The files of the stages' room that a stage imports, and those that they import."""
+    found: dict[str, ModuleType] = {}
+    waiting = [module]
+    while waiting:
+        for value in vars(waiting.pop()).values():
+            name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None) or ""
+            if name.startswith("lepton.stages._") and name not in found:
+                found[name] = sys.modules[name]
+                waiting.append(found[name])
+    return list(found.values())
 
 
 def _room_files(room: str) -> list[Path]:
