@@ -87,6 +87,11 @@ def test_pixels_are_scaled_as_it_is_said(made: Made) -> None:
     close(family.build(IMAGE, path=linear(made), scale=1 / 128, mean=mean, std=std)(PIXELS), expected(scaled))
 
 
+def test_a_mean_for_each_channel(made: Made) -> None:
+    with pytest.raises(UserError, match=r"model\.std"):
+        family.build(IMAGE, path=linear(made), mean=[0.5], std=[1.0, 2.0])
+
+
 def test_a_processor_beside_the_graph_says_the_scaling(made: Made, tmp_path: Path) -> None:
     told = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.25, 0.5, 1.0]}
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(told))
@@ -113,6 +118,21 @@ def test_channels_last(made: Made) -> None:
     path = made(LINEAR, [("x", ["n", 4, 4, 3])], [("y", ["n", 3])], {"w": WEIGHTS})
     assert family.transform({"path": path}) == ("image", {"size": 4, "channels": 3})
     close(family.build(IMAGE, path=path)(PIXELS), expected(PIXELS.numpy().transpose(0, 2, 3, 1) / 255))
+
+
+def test_halves_and_doubles_become_singles(made: Made) -> None:
+    for kind in (np.float16, np.float64):
+        number = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
+        bias = numpy_helper.from_array(np.array([1.0, 2.0, 3.0], kind))
+        nodes = [*LINEAR, ("Constant", [], ["b"], {"value": bias}), ("Add", ["y", "b"], ["z"], {})]
+        weights = {"w": WEIGHTS.astype(kind)}
+        body = family.build(
+            IMAGE, path=made(nodes, [("x", ["n", 3, 4, 4], number)], [("z", ["n", 3], number)], weights)
+        )
+        wanted = (PIXELS.numpy().reshape(2, 48) / 255) @ weights["w"].astype(np.float32) + [1, 2, 3]
+        close(body(PIXELS), wanted)
+        stored = onnx.load_from_string(body.graph()).graph.initializer
+        assert {item.data_type for item in stored if item.name == "w"} == {TensorProto.FLOAT}
 
 
 def test_scores_in_half_precision_and_a_fixed_batch(made: Made) -> None:
@@ -313,11 +333,19 @@ def test_a_batch_inside_the_graph_is_refused(made: Made) -> None:
         family.build(IMAGE, path=path)
 
 
-def test_scales_that_come_from_the_batch_are_refused(made: Made) -> None:
+def test_a_graph_that_minds_its_company_is_refused(made: Made) -> None:
+    nodes = [*LINEAR, ("ReduceMean", ["y", "first"], ["mean"], {"keepdims": 1}), ("Sub", ["y", "mean"], ["z"], {})]
+    path = made(nodes, [("x", ["n", 3, 4, 4])], [("z", ["n", 3])], {"w": WEIGHTS, "first": np.array([0])})
+    with pytest.raises(UserError, match="in company"):
+        family.build(IMAGE, path=path)
+
+
+def test_a_quantised_graph_is_refused(made: Made) -> None:
     path = linear(made)
     quantize_dynamic(path, path.replace("model", "small"))
-    with pytest.raises(UserError, match="in company"):
+    with pytest.raises(UserError, match="8 bits already") as caught:
         family.build(IMAGE, path=path.replace("model", "small"))
+    assert caught.value.received == "DynamicQuantizeLinear, MatMulInteger"
 
 
 @pytest.mark.parametrize("data", [b"", b"no graph at all", bytes(range(256))])

@@ -3,6 +3,7 @@
 Shapes: B batch, C channels, H height, W width, T tokens or time steps, K outputs.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,18 +12,16 @@ from typing import Any
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError, EncodeError  # type: ignore[import-untyped]
-from onnx import TensorProto, helper, numpy_helper, version_converter
+from onnx import TensorProto, helper, numpy_helper
 
 from lepton.core.errors import UserError
+from lepton.models import _nodes
+from lepton.models._nodes import FLOATS
 
-OPSET, OLDEST = 18, 13
-"""What older graphs are brought to, and the oldest opset in which each channel can have a scale of its own."""
-
-_FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE)
 _KINDS = {"image": TensorProto.UINT8, "features": TensorProto.FLOAT, "weights": TensorProto.FLOAT}
+_EIGHT_BITS = re.compile("QuantizeLinear|DynamicQuantize|QLinear|QGemm|QAttention|.*Integer")
 _LEAST_IR = 8  # below 4 weights count as inputs
 _SEGMENTS = "token_type_ids"
-_PREFIX = "brought/"
 
 Axes = tuple[int, ...]
 """Sizes, 0 where they vary."""
@@ -43,7 +42,7 @@ class Port:
     @property
     def floating(self) -> bool:
         """Whether its elements are floats."""
-        return self.kind in _FLOATS
+        return self.kind in FLOATS
 
     @property
     def last(self) -> bool:
@@ -103,7 +102,7 @@ def read(path: Path) -> onnx.ModelProto:
         model.SerializeToString()
     except (DecodeError, EncodeError, ValueError, OSError, onnx.checker.ValidationError) as error:
         rule = "It must be a whole ONNX file of at most 2 GB, with its weights beside it where they are apart"
-        raise UserError(f"{path} cannot be read", rule=rule, received=str(error).splitlines()[0]) from error
+        raise UserError(f"{path} cannot be read", rule=rule, received=_nodes.said(error)) from error
     if not inputs(model) or not model.graph.output:
         raise UserError(f"{path} is no graph that answers", rule="It must have inputs and outputs")
     return model
@@ -118,25 +117,28 @@ def inputs(model: onnx.ModelProto) -> list[Port]:
 def adapted(model: onnx.ModelProto, wanted: Wanted) -> onnx.ModelProto:
     """A graph around `model` that takes and gives what is `wanted`; one that does so already stays as it is.
 
-    Types, the order of axes and the scaling of pixels are put right in front of it, the softmax is taken off, and the
-    outputs are put in order and called "logits". Raises UserError where inputs or outputs cannot be matched.
+    Floats of other widths become float32. Types of inputs, the order of their axes and the scaling of pixels are put
+    right in front of it; the softmax is taken off, and the outputs are put in order and called "logits". Raises
+    UserError where inputs or outputs cannot be matched, and where the graph computes in 8 bits.
     """
-    made = _newer(model)
+    made = _nodes.singles(_nodes.newer(model))
     theirs, output = inputs(made), _output(made, wanted)
-    pairs, taken = _matched(theirs, wanted.ports()), _values(made.graph)
+    pairs, taken = _matched(theirs, wanted.ports()), _nodes.values(made.graph)
     end = _before_softmax(made.graph, output)
     front = [_front(port, pairs[port.name], (taken, wanted.scale)) for port in theirs]
     back = _back(Port(end, output.kind, output.axes), taken, wanted.order)
     ends = [(pipe, port.name) for pipe, port in zip(front, theirs, strict=True)]
     claimed = {pipe.start for pipe, name in ends if pipe.nodes or pipe.start != name}
     claimed |= {"logits"} if back.nodes or end != "logits" else set()
-    moved = {name: _free(name, taken) for name in claimed & taken}
-    _rename(made.graph, moved)
+    moved = {name: _nodes.free(name, taken) for name in claimed & taken}
+    _nodes.rename(made.graph, moved)
     for pipe, name in ends:
         pipe.end(moved.get(name, name))
     back.begin(moved.get(end, end))
     back.end("logits")
-    return _joined(made, [*front, back], (_needed(made.graph, moved.get(end, end)), wanted))
+    inner = _nodes.needed(made.graph, moved.get(end, end))
+    _check_floats(inner)
+    return _joined(made, [*front, back], (inner, wanted))
 
 
 @dataclass
@@ -173,7 +175,7 @@ class _Pipe:
 def _front(theirs: Port, ours: Port, how: tuple[Collection[str], Scale]) -> _Pipe:
     """From an array as Lepton gives it to the input of the graph."""
     taken, scale = how
-    pipe, kind = _Pipe(_free(f"to/{theirs.name}", taken), ours.name), ours.kind
+    pipe, kind = _Pipe(_nodes.free(f"to/{theirs.name}", taken), ours.name), ours.kind
     if theirs.name == _SEGMENTS != ours.name:
         pipe.nodes.append(helper.make_node("Sub", [ours.name, ours.name], [pipe.name], name=pipe.name))
     if theirs.floating and (kind == TensorProto.UINT8 or scale.said):
@@ -192,18 +194,11 @@ def _scaled(pipe: _Pipe, kind: int, scale: Scale) -> _Pipe:
 
 
 def _back(theirs: Port, taken: Collection[str], order: Sequence[int] | None) -> _Pipe:
-    """From the graph's output to floats in order."""
-    pipe = _Pipe(_free("from", taken), theirs.name)
+    """From the graph's output to the scores in order."""
+    pipe = _Pipe(_nodes.free("from", taken), theirs.name)
     if order is not None and list(order) != list(range(len(order))):
         pipe.then("Gather", np.array(order, np.int64), axis=-1)
-    return pipe.then("Cast", to=TensorProto.FLOAT) if theirs.kind != TensorProto.FLOAT else pipe
-
-
-def _free(name: str, taken: Collection[str]) -> str:
-    """A name, `name` if it can be, under which no value is called."""
-    while any(f"{each}/".startswith(f"{name}/") for each in taken):
-        name = _PREFIX + name
-    return name
+    return pipe
 
 
 def _joined(model: onnx.ModelProto, pipes: Sequence[_Pipe], inner: tuple[Sequence[Any], Wanted]) -> onnx.ModelProto:
@@ -211,7 +206,7 @@ def _joined(model: onnx.ModelProto, pipes: Sequence[_Pipe], inner: tuple[Sequenc
     needed, wanted = inner
     *front, back = pipes
     nodes = [*(node for pipe in front for node in pipe.nodes), *needed, *back.nodes]
-    used = {name for node in nodes for name in _used(node)}
+    used = {name for node in nodes for name in _nodes.used(node)}
     stored = [item for item in model.graph.initializer if item.name in used]
     constants = [*stored, *(item for pipe in pipes for item in pipe.constants)]
     graph = model.graph
@@ -233,23 +228,6 @@ def _port(value: onnx.ValueInfoProto) -> Port:
     tensor = value.type.tensor_type
     axes = tuple(axis.dim_value for axis in tensor.shape.dim) if tensor.HasField("shape") else None
     return Port(value.name, tensor.elem_type, axes)
-
-
-def _newer(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy of the model in an opset that the methods of compression know."""
-    found = next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), OPSET)
-    made = onnx.ModelProto()
-    made.CopyFrom(model)
-    if found >= OLDEST:
-        return made
-    try:
-        return version_converter.convert_version(made, OPSET)
-    except version_converter.ConvertError as error:
-        raise UserError(
-            f"The graph is of opset {found}, and cannot be brought to {OPSET}",
-            rule=str(error).splitlines()[0],
-            remedy=f"Export it anew in opset {OLDEST} or later",
-        ) from error
 
 
 def _matched(theirs: Sequence[Port], ours: Sequence[Port]) -> dict[str, Port]:
@@ -321,41 +299,13 @@ def _before_softmax(graph: onnx.GraphProto, output: Port) -> str:
     return str(node.input[0]) if is_last else output.name
 
 
-def _needed(graph: onnx.GraphProto, end: str) -> list[onnx.NodeProto]:
-    """The nodes that the value `end` depends on, in their order."""
-    wanted, found = {end}, []
-    for node in reversed(graph.node):
-        if wanted & set(node.output):
-            found.append(node)
-            wanted |= _used(node)
-    return found[::-1]
-
-
-def _used(node: onnx.NodeProto) -> set[str]:
-    """The values that a node takes, with those that graphs inside it take from outside."""
-    inside = {name for graph in _inner(node) for each in graph.node for name in _used(each)}
-    given = {item.name for graph in _inner(node) for item in graph.output}
-    return {*node.input, *inside, *given} - {""}
-
-
-def _inner(node: onnx.NodeProto) -> list[onnx.GraphProto]:
-    """The graphs inside a node, as of its branches."""
-    return [graph for item in node.attribute for graph in ([item.g] if item.HasField("g") else item.graphs)]
-
-
-def _values(graph: onnx.GraphProto) -> set[str]:
-    """The names of all values, those of inner graphs included."""
-    inside = {name for node in graph.node for inner in _inner(node) for name in _values(inner)}
-    listed = {item.name for item in [*graph.input, *graph.output, *graph.initializer]}
-    return listed | inside | {name for node in graph.node for name in (*node.input, *node.output)}
-
-
-def _rename(graph: onnx.GraphProto, moved: Mapping[str, str]) -> None:
-    """Call values otherwise, in place, inner graphs included: a name stands for one value in all of them."""
-    for node in graph.node:
-        for names in (node.input, node.output):
-            names[:] = [moved.get(name, name) for name in names]
-        for inner in _inner(node):
-            _rename(inner, moved)
-    for item in [*graph.initializer, *graph.input, *graph.output]:
-        item.name = moved.get(item.name, item.name)
+def _check_floats(nodes: Sequence[onnx.NodeProto]) -> None:
+    """Raise UserError where nodes compute in 8 bits; weights that are stored so and unpacked are none of them."""
+    found = sorted({node.op_type for node in nodes if _EIGHT_BITS.match(node.op_type)})
+    if found:
+        raise UserError(
+            "The graph computes in 8 bits already",
+            rule="Compression begins with a graph in floating point",
+            received=", ".join(found),
+            remedy="Bring the model from before it was quantised",
+        )

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from lepton.core import files
 from lepton.core.errors import UserError
 from lepton.core.settings import Range
-from lepton.models import _brought, _graph, _processor
+from lepton.models import _brought, _graph, _nodes, _processor
 from lepton.models._brought import Brought
 from lepton.models._graph import Scale, Wanted
 from lepton.models._network import Scaling
@@ -75,7 +75,7 @@ def build(
     body = _Body(shape, classes or _names(Path(path), shape.task))
     if Path(path).exists():
         graph = _located(Path(path))
-        pixels = _scale(graph, Scale(scale, mean, std)) if "image" in shape.inputs else Scale(scale, mean, std)
+        pixels = _scale(graph, Scale(scale, mean, std), shape.inputs.get("image", ()))
         body.take(partial(_adapted, _graph.read(graph), Wanted(_arrays(shape), _scores(shape), output, pixels)))
         _check(body, shape)
     return body
@@ -177,7 +177,7 @@ class _Body(nn.Module):
         except _REFUSALS as error:
             raise UserError(
                 "The graph cannot answer",
-                rule=str(error).splitlines()[0],
+                rule=_nodes.said(error),
                 received=", ".join(f"{name} {array.shape}" for name, array in given.items()),
                 remedy="Check that the transform is the one that it was made with",
             ) from error
@@ -226,8 +226,8 @@ def _session(graph: bytes) -> onnxruntime.InferenceSession:
         return onnxruntime.InferenceSession(graph, chosen, providers=["CPUExecutionProvider"])
     except _REFUSALS as error:
         rule = f"ONNX Runtime {onnxruntime.__version__} must know all of it"
-        received = str(error).splitlines()[0]
-        raise UserError("The graph that was brought cannot be opened", rule=rule, received=received) from error
+        what = "The graph that was brought cannot be opened"
+        raise UserError(what, rule=rule, received=_nodes.said(error)) from error
 
 
 def _check(body: nn.Module, shape: Shape) -> None:
@@ -315,10 +315,17 @@ def _near(folder: Path, name: str) -> Path | None:
     return next((place / name for place in (folder, folder.parent) if (place / name).is_file()), None)
 
 
-def _scale(graph: Path, said: Scale) -> Scale:
-    """What was said of the scaling of pixels, else what an image processor's file beside the graph says."""
+def _scale(graph: Path, said: Scale, axes: Sequence[int]) -> Scale:
+    """What was said of the scaling of pixels, else what an image processor's file beside the graph says.
+
+    `axes` are those of an image; there are none where inputs are no images.
+    """
+    for name, item in (("mean", said.mean), ("std", said.std)):
+        if item is not None and axes and len(item) not in (1, axes[0]):
+            rule = f"It must have a number for each channel, {axes[0]}, or one for all"
+            raise UserError(f"[model.{name}] is wrong", rule=rule, received=item)
     near = [path for path in (_near(graph.parent, name) for name in _processor.FILES) if path]
-    if said.said or not near:
+    if said.said or not near or not axes:
         return said
     mean, std = _processor.pixels(near[0].parent)
     return Scale(1.0, mean.ravel().tolist(), std.ravel().tolist())
