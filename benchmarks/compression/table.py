@@ -27,14 +27,14 @@ from _table import DATA, RESULTS, keep  # noqa: E402
 from rivals import rivals  # noqa: E402
 
 from lepton.cli._output import Lines  # noqa: E402
-from lepton.core import files, plugins, settings  # noqa: E402
+from lepton.core import files, plugins  # noqa: E402
 from lepton.core.ledger import facts  # noqa: E402
 from lepton.core.types import Record  # noqa: E402
 from lepton.metrics import _intervals  # noqa: E402
 from lepton.runtime import app as apps  # noqa: E402
 from lepton.runtime import bench  # noqa: E402
 from lepton.runtime.app import App  # noqa: E402
-from lepton.stages import _encoded, _model, _plans, _road, _trials  # noqa: E402
+from lepton.stages import _encoded, _model, _plans, _proposals, _road, _trials  # noqa: E402
 from lepton.stages._plans import Plan  # noqa: E402
 from lepton.stages._records import read_records  # noqa: E402
 from lepton.stages._stage import Stage  # noqa: E402
@@ -198,23 +198,12 @@ class Task:
         return self.work.maker.graph(network, plan.graph, place=plan.slug)
 
     def _ready_made(self) -> list[Plan]:
-        """Every preset of every family for the task that is smaller than the teacher, the smallest first."""
-        task = self.work.stage.task
-        families = {name: plugins.load("models", name) for name in plugins.names("models")}
-        models = [
-            {"name": name, **settings.settle(family.build, {"preset": preset}, "model")}
-            for name, family in families.items()
-            if task in family.OBJECTIVES
-            for preset in family.PRESETS
-        ]
+        """What every family proposes for the task and is smaller than the teacher: four sizes, the smallest first."""
+        models = _proposals.models(self.work.stage.task)
         plans = [Plan((_plans.step("distil", model=model, share=0.0, generated=0, epochs=1.0),)) for model in models]
-        sizes = [(self._weights(plan), index) for index, plan in enumerate(plans)]
-        mine = sum(item.numel() for item in self.work.maker.start.network.parameters())
-        return [plans[index] for size, index in sorted(sizes) if size < mine][:5]
-
-    def _weights(self, plan: Plan) -> int:
-        bare = self.work.maker.network(plan.network, effort=0)
-        return sum(item.numel() for item in bare.network.parameters())
+        sizes = sorted((self.work.maker.weights(plan.network), index) for index, plan in enumerate(plans))
+        smaller = [plans[index] for size, index in sizes if size < self.work.maker.weights(())]
+        return [smaller[place] for place in sorted({round(part * (len(smaller) - 1) / 3) for part in range(4)})]
 
     def _validation_bound(self, app: App) -> float:
         known = self.work.bench
@@ -257,8 +246,7 @@ class Task:
 
 
 def _words(plan: Plan) -> str:
-    model = plan.steps[0]["model"]
-    return f"{model['name']} {model.get('preset') or ''}".strip()
+    return plan.name.removeprefix("distil(").split(", share")[0].rstrip(")")
 
 
 def _seconds(call: Any) -> float:

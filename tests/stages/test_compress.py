@@ -20,7 +20,7 @@ from lepton.compress import distil, fuse
 from lepton.core import plugins
 from lepton.core.errors import UserError
 from lepton.core.ledger import Ledger, facts
-from lepton.stages import _road, _search, _trials
+from lepton.stages import _proposals, _road, _trials
 
 SLOW = '''
 """Useless work behind the answer."""
@@ -163,7 +163,7 @@ def few(patch: pytest.MonkeyPatch) -> None:
     """Leave only two methods and three students, and measure times briefly."""
     own = plugins._own
     patch.setattr(plugins, "_own", lambda room: ["distil", "weights"] if room == "compress" else own(room))
-    patch.setattr(_search, "_models", lambda task: STUDENTS)
+    patch.setattr(_proposals, "models", lambda task: STUDENTS)
     patch.setattr(distil, "AUTO", ())
     patch.setattr(_trials, "_LONG", 0.05)
     patch.setattr(_trials, "_QUICK", 0.05)
@@ -226,12 +226,12 @@ DYING = """
 import os, signal, sys
 from lepton.core import plugins
 from lepton.core.ledger import Ledger
-from lepton.stages import _search, _trials
+from lepton.stages import _proposals, _search, _trials
 from lepton.cli.__main__ import main
 from lepton.compress import distil, fuse
 
 own, left, write = plugins._own, int(sys.argv.pop(1)), Ledger.write
-_search._models = lambda task: STUDENTS
+_proposals.models = lambda task: STUDENTS
 _trials._LONG = _trials._QUICK = 0.05
 plugins._own = lambda room: ["distil", "weights"] if room == "compress" else own(room)
 plugins.load("compress", "distil").AUTO = ()

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,7 @@ class Maker:
     start: Candidate
     shop: Shop
     folder: Path
+    _bare: dict[str, Candidate] = field(default_factory=dict, repr=False)
 
     def network(self, steps: Sequence[Step], *, effort: float) -> Candidate:
         """The candidate after the steps that work on the network, with `effort` (0: none) put into training."""
@@ -101,6 +102,8 @@ class Maker:
         kept = self.folder / f"network-{key}"
         if effort and kept.exists():
             return load(kept)
+        if key in self._bare:
+            return self._bare[key]
         candidate = self.start
         scratch = self.folder / f"training-{key}"
         for index, item in enumerate(steps):
@@ -108,10 +111,17 @@ class Maker:
             candidate = _carry_out(item, candidate, Context(_made(scratch / str(index)), self.shop.data.seed, shop))
         if effort == 1:
             candidate = self.graph(candidate, (), place=key)
-        if effort:
-            with files.folder_aside(kept) as aside:
-                save(aside, candidate)
+        if not effort:
+            self._bare[key] = candidate
+            return candidate
+        with files.folder_aside(kept) as aside:
+            save(aside, candidate)
         return candidate
+
+    def weights(self, steps: Sequence[Step]) -> int:
+        """How many weights the network has after the steps; raises UserError where they cannot work."""
+        network = self.network(steps, effort=0).network
+        return sum(weight.numel() for weight in network.parameters()) if network is not None else 0
 
     def score(self, candidate: Candidate) -> float:
         """The validation metric of the candidate's network, higher is better."""

@@ -13,17 +13,19 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from lepton.compress._candidate import Candidate
-from lepton.core import plugins, settings
 from lepton.core.errors import UserError
 from lepton.core.ledger import Ledger
 from lepton.core.progress import Progress
 from lepton.runtime.app import App
-from lepton.stages import _plans, _trials
+from lepton.stages import _plans, _proposals, _trials
 from lepton.stages._plans import Maker, Plan, Step
 from lepton.stages._trials import Bench, Cost, Trial
 
-RUNGS = (0.12, 0.4)
-"""Shares of the full training after which the weaker half is left out."""
+RUNGS = (0.1, 0.3)
+"""Shares of the full training after which the less promising half is left out."""
+
+_SKETCHING, _TRYING = 0.3, 0.6
+"""Shares of the budget after which no more plans are sketched, and no more are trained a little."""
 
 _HOPE = 3.0
 """How much worse than the contract allows a plan may be before training, in errors beside those allowed."""
@@ -33,9 +35,6 @@ _CHEAPER = 0.9
 
 _SUFFIXES = 2
 """Chains on the graph that every network is sketched with, beside none."""
-
-_FRACTIONS = (1.0, 0.5, 0.25)
-"""How wide the students of each family are."""
 
 Open = Callable[[Candidate, str], App]
 """Makes the app of a candidate, named for its folder."""
@@ -87,7 +86,7 @@ class Search:
     def quick(self) -> None:
         """Measure the reference and every method on the graph alone."""
         self.trial(Plan())
-        found = [self.trial(Plan(suffix)) for suffix in suffixes()]
+        found = [self.trial(Plan(chain)) for chain in _proposals.on_graphs()]
         self._packed(self.trials[:1])
         self._packed([trial for trial in found if trial is not None])
 
@@ -100,7 +99,7 @@ class Search:
     def auto(self) -> None:
         """Search: graphs alone first, then plans that train, the cheapest promising one first, until one keeps it."""
         self.quick()
-        field_ = self._worth(list(self._sketches()))
+        field_ = self._worth(self._sketches())
         rest: list[Sketch] = []
         for effort in RUNGS:
             field_, left = self._halved(field_, effort)
@@ -144,23 +143,41 @@ class Search:
         return trial
 
     def _skip(self, plan: Plan, why: str) -> None:
-        self.skipped.append({"plan": plan.name, "why": why})
+        told = {"plan": plan.name, "why": why}
+        if told not in self.skipped:
+            self.skipped.append(told)
 
     # Before training --------------------------------------------------------------------------------------------
 
-    def _sketches(self) -> Iterator[Sketch]:
-        plans = proposals(self.maker.shop.data.task, self.maker.start)
+    def _sketches(self) -> list[Sketch]:
+        """What plans would cost, those with the fewest weights first, and then those behind what needs no training."""
+        if self.maker.start.network is None:
+            return []
+        sized = [(self._weights(plan), plan) for plan in _proposals.on_networks(self.maker.shop.data.task)]
+        sized.sort(key=lambda pair: pair[0])
+        self._sketch_all([plan for weights, plan in sized if weights < math.inf])
+        self._sketch_all(_proposals.behind([sketch.plan for sketch in self.sketches]))
+        return self.sketches
+
+    def _weights(self, plan: Plan) -> float:
+        """How many weights a plan leaves; infinitely many where it cannot work here."""
+        try:
+            return self.maker.weights(plan.network)
+        except UserError as error:
+            self._skip(plan, error.message)
+            return math.inf
+
+    def _sketch_all(self, plans: Sequence[Plan]) -> None:
         known = {row["plan"]: row for row in self.journal.read("sketch")}
         with self.progress.bar("sketching plans", len(plans)) as bar:
             for plan in plans:
-                if plan.name not in known and self._over(0.3):
+                if plan.name not in known and self._over(_SKETCHING):
                     self._skip(plan, "the budget was spent")
                     continue
                 sketch = self._sketch(plan, known.get(plan.name))
                 bar.step(1, plan.name)
                 if sketch is not None:
                     self.sketches.append(sketch)
-                    yield sketch
 
     def _sketch(self, plan: Plan, known: Mapping[str, Any] | None) -> Sketch | None:
         if known is not None:
@@ -192,7 +209,7 @@ class Search:
 
     def _packed_sizes(self, graph: Candidate, chain: tuple[Step, ...], *, place: str) -> Iterator[float]:
         """MB with weights stored in fewer bits, one number a method; infinity in the end."""
-        for name in _names("packed"):
+        for name in _proposals.giving("packed"):
             step = _plans.step(name)
             if not _plans.faults((*chain, step), begins="graph"):
                 packed = f"{place}-{name}"
@@ -201,7 +218,7 @@ class Search:
 
     def _suffixes_that_work(self) -> list[tuple[Step, ...]]:
         """Nothing, and the chains on the graph that made the trained network fastest."""
-        packed = set(_names("packed"))
+        packed = set(_proposals.giving("packed"))
         faster = [trial for trial in self.trials if trial.ratio < 1 and trial.steps and not packed & _used(trial)]
         return [(), *(tuple(trial.steps) for trial in sorted(faster, key=lambda trial: trial.ratio)[:_SUFFIXES])]
 
@@ -229,7 +246,7 @@ class Search:
         scored: list[tuple[float, Sketch, float]] = []
         for sketch in sketches:
             row = known.get((sketch.plan.name, effort))
-            if row is None and self._over(0.6):
+            if row is None and self._over(_TRYING):
                 self._skip(sketch.plan, "the budget was spent")
                 continue
             scored += self._rung(sketch, effort, row)
@@ -288,7 +305,7 @@ class Search:
         good = [trial for trial in trials if self._near(trial)]
         if good:
             best = min(good, key=lambda trial: trial.ratio)
-            for name in _names("packed"):
+            for name in _proposals.giving("packed"):
                 self.trial(Plan((*best.steps, _plans.step(name))))
 
     def _repaired(self, sketch: Sketch, trials: Sequence[Trial]) -> None:
@@ -296,7 +313,7 @@ class Search:
         lost = [trial for trial in trials if trial.steps[len(sketch.plan.steps) :] and not self._near(trial)]
         for trial in lost[:1]:
             behind = tuple(trial.steps[len(sketch.plan.steps) :])
-            for name in _preparing({plugins.load("compress", step["name"]).GIVES for step in behind}):
+            for name in _proposals.preparing(behind):
                 if not self._over(1.0, 0.5 * self._estimate(sketch)):
                     self.trial(sketch.plan.then(_plans.step(name), *behind))
 
@@ -329,66 +346,5 @@ class Search:
         self._marked = now
 
 
-def suffixes() -> list[tuple[Step, ...]]:
-    """Every chain of the methods on graphs that propose themselves, but for packing, which comes last."""
-    singles = [step for step in _proposed("graph") if step["name"] not in _names("packed")]
-    pairs = [(one, other) for one in singles for other in singles if one != other]
-    chains = [*((one,) for one in singles), *pairs]
-    return [chain for chain in chains if not _plans.faults(chain, begins="graph")]
-
-
-def proposals(task: str, start: Candidate) -> list[Plan]:
-    """Plans that change the network: what each method proposes for itself, and the students of every family.
-
-    Methods that need no training (their TRAINS is False) also stand before those that do.
-    """
-    if start.network is None:
-        return []
-    steps = list(_proposed("network"))
-    free = [step for step in steps if not getattr(plugins.load("compress", step["name"]), "TRAINS", True)]
-    trained = [step for step in steps if step not in free]
-    found = [Plan((step,)) for step in steps]
-    for name in plugins.names("compress"):
-        students = getattr(plugins.load("compress", name), "students", None)
-        if students is not None:
-            found += [Plan((_plans.step(name, **given),)) for given in students(_models(task))]
-    found += [Plan((one, other)) for one in free for other in trained]
-    return list({plan.name: plan for plan in found}.values())
-
-
-def _proposed(form: str) -> Iterator[Step]:
-    for name in plugins.names("compress"):
-        method = plugins.load("compress", name)
-        if form in method.TAKES:
-            yield from (_plans.step(name, **given) for given in method.AUTO)
-
-
-def _names(gives: str) -> list[str]:
-    """The methods that leave such a form behind."""
-    methods = {name: plugins.load("compress", name) for name in plugins.names("compress")}
-    return [name for name, method in methods.items() if gives == method.GIVES]
-
-
-def _preparing(forms: set[str]) -> list[str]:
-    """The methods on networks that make those which leave one of `forms` behind lose less (their PREPARES)."""
-    found = {name: getattr(plugins.load("compress", name), "PREPARES", "") for name in plugins.names("compress")}
-    return [name for name, prepared in found.items() if prepared in forms]
-
-
 def _used(trial: Trial) -> set[str]:
     return {step["name"] for step in trial.steps}
-
-
-def _models(task: str) -> list[dict[str, Any]]:
-    """Each family's proposals for the task at several widths, fully resolved, each once."""
-    found: dict[str, dict[str, Any]] = {}
-    for name in plugins.names("models"):
-        family = plugins.load("models", name)
-        if task not in family.OBJECTIVES:
-            continue
-        for given in getattr(family, "AUTO", ()):
-            for fraction in _FRACTIONS:
-                chosen = dict(given) if fraction == 1 else family.smaller(dict(given), fraction)
-                model = {"name": name, **settings.settle(family.build, chosen, "model")}
-                found[str(model)] = model
-    return list(found.values())

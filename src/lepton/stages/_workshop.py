@@ -98,7 +98,7 @@ class Shop:
             return self.train
         usual = dict(getattr(plugins.load("models", model["name"]), "TRAIN", {}))
         here = {name: getattr(self.train, name) for name in ("device", "threads", "precision", "class_weights")}
-        return replace(TrainSettings(), **usual, **here)
+        return replace(TrainSettings(), **{**usual, **here})
 
     def _transform(self, model: Mapping[str, Any], teaching: Teaching) -> Transform:
         """The teacher's transform where the student takes the same kind, so that it can be asked as training goes."""
@@ -120,7 +120,7 @@ class Shop:
         """The data with rewritten texts, each labelled as the teacher answers it."""
         if teaching is None or not teaching.generated or self.data.task != "text-classification":
             return self.data
-        key = f"extended-{teaching.generated}"
+        key = f"extended-{teaching.generated}-{_identity(teaching, ())}"
         if key not in self._kept:
             texts = [str(record.read()) for record in self.data.train]
             made = rewriting.rewritten(texts, count=teaching.generated, seed=self.data.seed)
@@ -180,7 +180,9 @@ class Shop:
         app = apps.load(folder)
         if set(app.manifest.classes) != set(self.data.classes):
             rule = f"A teacher answers with the classes of the data: {', '.join(self.data.classes[:8])} ..."
-            raise UserError(f"{folder} cannot teach", rule=rule, received=", ".join(app.manifest.classes[:8]))
+            remedy = "Name an app or a run that was trained on these classes"
+            told = ", ".join(app.manifest.classes[:8])
+            raise UserError(f"{folder} cannot teach", rule=rule, received=told, remedy=remedy)
         rows = [{item["label"]: item["score"] for item in answer} for answer in app.predict([r.raw for r in records])]
         return np.array([[row[name] for name in self.data.classes] for row in rows])
 
