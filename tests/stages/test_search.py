@@ -15,7 +15,7 @@ from lepton.core.errors import UserError
 from lepton.core.ledger import Ledger
 from lepton.core.progress import Silent
 from lepton.runtime.bench import Ratio
-from lepton.stages import _proposals, _trials
+from lepton.stages import _proposals, _search, _trials
 from lepton.stages._plans import Plan, step
 from lepton.stages._search import Search
 from lepton.stages._trials import Bench, Cost, Trial
@@ -252,7 +252,8 @@ def test_a_budget_that_is_spent_leaves_plans_out_and_says_so(search) -> None:
     world = World(level)
     done = search(world, minutes=0.0)
     done.auto()
-    assert done.skipped == [{"plan": f"shrink(width {width})", "why": "the budget was spent"} for width in sorted(WIDTHS)]
+    plans = [f"shrink(width {width})" for width in sorted(WIDTHS)]
+    assert done.skipped == [{"plan": plan, "why": "the budget was spent"} for plan in plans]
     assert [trial.plan for trial in done.trials] == ["onnx", "eight", "packed", "eight+packed"]
     assert not [call for call in world.calls if call.startswith(("train", "sketch"))]
 
