@@ -306,18 +306,43 @@ def test_a_method_that_makes_graphs_slower_is_measured_and_not_chosen(search, me
     assert "slow" not in chosen(done)
 
 
+class Rough(World):
+    """8 bits lose much, unless the network was made ready for them."""
+
+    def score(self, candidate: Made) -> float:
+        rough = "eight" in names(candidate.steps) and "ready" not in names(candidate.steps)
+        return super().score(candidate) - 0.2 * rough
+
+
 def test_where_8_bits_lose_too_much_the_plan_is_trained_with_the_rounding_in_sight(search, methods) -> None:
     methods["ready"] = plugin("ready", "network", "network", AUTO=(), PREPARES="quantised")
     methods["ready"].compress = lambda candidate, context: candidate
-
-    class Rough(World):
-        def score(self, candidate: Made) -> float:
-            rough = "eight" in names(candidate.steps) and "ready" not in names(candidate.steps)
-            return super().score(candidate) - 0.2 * rough
-
     done = search(Rough(level))
     done.auto()
     assert chosen(done) == "shrink(width 0.4)+ready+eight"
+
+
+def test_such_a_plan_is_known_after_a_kill_though_no_time_is_left(search, methods, tmp_path: Path) -> None:
+    methods["ready"] = plugin("ready", "network", "network", AUTO=(), PREPARES="quantised")
+    methods["ready"].compress = lambda candidate, context: candidate
+    search(Rough(level)).auto()
+    Ledger(tmp_path / "trials.jsonl").write("spent", spent=1.1 * 600.0)
+    again = search(Rough(level))
+    again.auto()
+    assert chosen(again) == "shrink(width 0.4)+ready+eight"
+
+
+def test_a_student_whose_graph_cannot_be_opened_is_skipped_with_its_reason(search) -> None:
+    class Unreadable(World):
+        def open(self, candidate: Made, place: str) -> Any:
+            if _width(candidate.steps) == 0.4:
+                raise UserError("the graph cannot be opened")
+            return super().open(candidate, place)
+
+    done = search(Unreadable(level))
+    done.auto()
+    assert {"plan": "shrink(width 0.4)", "why": "the graph cannot be opened."} in done.skipped
+    assert chosen(done) == "shrink(width 0.5)+eight+packed"
 
 
 def test_a_chain_that_was_asked_for_and_cannot_work_is_an_error(search) -> None:

@@ -186,10 +186,10 @@ class Search:
         try:
             bare = self.maker.network(plan.network, effort=0)
             network = self.maker.graph(bare, (), place=f"sketch-{plan.slug}")
+            tried = [(suffix, self._cost(network, suffix, plan)) for suffix in self._suffixes_that_work()]
         except UserError as error:
             self._skip(plan, error.message)
             return None
-        tried = [(suffix, self._cost(network, suffix, plan)) for suffix in self._suffixes_that_work()]
         costs = [(suffix, cost) for suffix, cost in tried if cost is not None]
         costs.sort(key=lambda pair: pair[1].ratio.value)
         sketch = Sketch(plan, tuple(suffix for suffix, _ in costs), costs[0][1])
@@ -198,13 +198,18 @@ class Search:
         return sketch
 
     def _cost(self, network: Candidate, suffix: tuple[Step, ...], plan: Plan) -> Cost | None:
-        """What a network costs behind a chain on its graph, packed where that is smaller; None where it cannot work."""
+        """What a network costs behind a chain on its graph, packed where that is smaller; None where it cannot work.
+
+        Raises UserError where the network cannot be opened without any.
+        """
         place = f"sketch-{plan.then(*suffix).slug}"
         try:
             made = self.maker.graph(network, suffix, place=place)
             found = _trials.cost(self.open(made, place), self.bench, quick=True)
         except UserError:
-            return None
+            if suffix:
+                return None
+            raise
         return replace(found, size_mb=min(found.size_mb, *self._packed_sizes(made, suffix, place=place)))
 
     def _packed_sizes(self, graph: Candidate, chain: tuple[Step, ...], *, place: str) -> Iterator[float]:
@@ -314,8 +319,9 @@ class Search:
         for trial in lost[:1]:
             behind = tuple(trial.steps[len(sketch.plan.steps) :])
             for name in _proposals.preparing(behind):
-                if not self._over(1.0, 0.5 * self._estimate(sketch)):
-                    self.trial(sketch.plan.then(_plans.step(name), *behind))
+                plan = sketch.plan.then(_plans.step(name), *behind)
+                if plan.name in self._known or not self._over(1.0, 0.5 * self._estimate(sketch)):
+                    self.trial(plan)
 
     def _estimate(self, sketch: Sketch) -> float:
         """Seconds that training in full would take, from the last rung."""
