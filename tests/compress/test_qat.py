@@ -114,3 +114,13 @@ def test_the_search_knows_what_it_prepares_for():
 @pytest.mark.parametrize("given", [{"samples": 0}, {"epochs": -1}, {"rate": -0.1}])
 def test_settings_out_of_range(given):
     assert len(resolve(qat.compress, given, "qat")[1]) == 1
+
+
+def test_a_copy_follows_its_own_batches():
+    layer = nn.Linear(3, 2)
+    inputs, _ = qat._watched(layer)
+    qat._calibrate(layer, [inputs], [[torch.tensor([[1.0, 2.0, 3.0]])]])
+    other = copy.deepcopy(nn.Sequential(layer))
+    other(torch.tensor([[9.0, 9.0, 9.0]]))
+    assert float(inputs.high) == 3.0
+    assert float(other[0].rounded_input.high) > 3.0

@@ -5,7 +5,7 @@ Shapes: B batch, T tokens, C classes.
 
 import copy
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
@@ -63,7 +63,7 @@ def layers_of(network: nn.Module, purpose: str) -> list[nn.Conv1d | nn.Conv2d | 
 def settled(layer: nn.Conv1d | nn.Conv2d | nn.Linear) -> None:
     """Make what the weight's parametrisation gives the plain weight, in place, and in front of the bias as before."""
     parametrize.remove_parametrizations(layer, "weight")
-    bias = layer.bias
+    bias: Any = layer.bias
     del layer.bias
     layer.register_parameter("bias", bias)
 

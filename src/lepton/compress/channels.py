@@ -21,7 +21,7 @@ from lepton.core.settings import Range
 from lepton.models._audio import channels_last
 
 TAKES, GIVES = ("network",), "network"
-AUTO: tuple[Mapping[str, Any], ...] = ({"share": 0.3}, {"share": 0.5}, {"share": 0.7})
+AUTO: tuple[Mapping[str, Any], ...] = ({"share": 0.3}, {"share": 0.5}, {"share": 0.75})
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
@@ -38,7 +38,7 @@ def compress(
     multiple: Annotated[int, Range(1, 64)] = 8,
     samples: Annotated[int, Range(1, 100_000)] = 64,
     epochs: Epochs = 1.0,
-    rate: Rate = 0.5,
+    rate: Rate = 1.0,
 ) -> Candidate:
     """Take out the `share` of channels that matters least, and train what is left to recover.
 

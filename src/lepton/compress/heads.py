@@ -16,7 +16,7 @@ from lepton.core.settings import Range
 from lepton.models._attention import Attention, attentions
 
 TAKES, GIVES = ("network",), "network"
-AUTO: tuple[Mapping[str, Any], ...] = ({},)
+AUTO: tuple[Mapping[str, Any], ...] = ({"share": 0.5},)
 
 
 def compress(
@@ -26,7 +26,7 @@ def compress(
     share: Annotated[float, Range(0.05, 0.95)] = 0.5,
     samples: Annotated[int, Range(1, 100_000)] = 64,
     epochs: Epochs = 0.5,
-    rate: Rate = 0.3,
+    rate: Rate = 1.0,
 ) -> Candidate:
     """Take out the `share` of all heads that matters least, and train what is left to recover.
 

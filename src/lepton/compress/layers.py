@@ -23,7 +23,7 @@ from lepton.core.settings import Range
 from lepton.models._attention import COUNTS
 
 TAKES, GIVES = ("network",), "network"
-AUTO: tuple[Mapping[str, Any], ...] = ({},)
+AUTO: tuple[Mapping[str, Any], ...] = ({"keep": 0.5}, {"keep": 0.25})
 
 
 def compress(
@@ -32,7 +32,7 @@ def compress(
     *,
     keep: Annotated[float, Range(0.05, 0.95)] = 0.5,
     epochs: Epochs = 1.0,
-    rate: Rate = 0.5,
+    rate: Rate = 1.0,
 ) -> Candidate:
     """Keep the share `keep` of the layers of each stack, first and last among them, and train what is left to recover.
 

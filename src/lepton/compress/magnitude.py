@@ -26,7 +26,7 @@ def compress(
     *,
     share: Annotated[float, Range(0.05, 0.99)] = 0.8,
     epochs: Epochs = 1.0,
-    rate: Rate = 0.3,
+    rate: Rate = 1.0,
 ) -> Candidate:
     """Set the `share` of weights that is nearest to zero to zero, and train the others to make up for it.
 
