@@ -22,6 +22,7 @@ def export(network: nn.Module, example: dict[str, Tensor], path: Path, *, length
     whatever folder: names of source files, which exporters put into metadata, are taken out.
     """
     network.eval()
+    _forget_kernels()
     shapes = tuple(_axes(name in lengths) for name in example)
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
@@ -72,6 +73,16 @@ def _named_axes(model: onnx.ModelProto, varies: bool) -> onnx.ModelProto:
         if varies and len(axes) == 3:
             axes[1].dim_param = "length"
     return model
+
+
+def _forget_kernels() -> None:
+    """Let the exporter's own kernels for recurrent layers be found again.
+
+    It registers them for each export, but an operator that was used since remembers another one, whose sequence
+    length is fixed: a second recurrent network of a process could not be exported.
+    """
+    for operator in (torch.ops.aten.lstm.input, torch.ops.aten.gru.input):
+        operator._dispatch_cache.clear()
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """The search for the cheapest plan that keeps the contract.
 
 What a plan costs does not depend on its weights, so latency and size are measured on untrained networks first, and
-only what would be cheaper is trained: all a little, the more promising half more, the most promising in full, the
-cheapest first (successive halving, Jamieson and Talwalkar 2016). Every measured point is journalled before it is used,
+only what would be cheaper is trained: all a little, the more promising half more, the most promising in full
+(successive halving, Jamieson and Talwalkar 2016). Every measured point is journalled before it is used,
 so a killed search goes on where it was and chooses as it would have.
 """
 
@@ -27,8 +27,11 @@ RUNGS = (0.1, 0.3)
 _SKETCHING, _TRYING = 0.3, 0.6
 """Shares of the budget after which no more plans are sketched, and no more are trained a little."""
 
-_HOPE = 3.0
-"""How much worse than the contract allows a plan may be before training, in errors beside those allowed."""
+_HOPE = 0.5
+"""How far a plan may be behind before training, in shares of the reference's errors, before little is hoped of it."""
+
+_SIZE = 0.25
+"""What a halving of the size is worth, in halvings of the time."""
 
 _CHEAPER = 0.9
 """A plan is worth training when time or size is at most this share of what needs no training."""
@@ -97,7 +100,7 @@ class Search:
             self._measured(Plan(tuple(steps)))
 
     def auto(self) -> None:
-        """Search: graphs alone first, then plans that train, the cheapest promising one first, until one keeps it."""
+        """Search: graphs alone first, then plans that train, the most promising first, while one could be cheaper."""
         self.quick()
         field_ = self._worth(self._sketches())
         rest: list[Sketch] = []
@@ -105,7 +108,7 @@ class Search:
             field_, left = self._halved(field_, effort)
             rest = [*left, *rest]
         for sketch in [*field_, *rest]:
-            if not self._trained_winner():
+            if self._would_win(sketch.cost) and not (sketch in rest and self._trained_winner()):
                 self._finish(sketch)
 
     # What is measured -------------------------------------------------------------------------------------------
@@ -281,18 +284,19 @@ class Search:
         self._note_time()
         return [(metric, sketch, seconds)]
 
-    def _promise(self, metric: float, cost: Cost, effort: float) -> tuple[bool, float, float]:
-        """A key by which the cheapest plan that may yet come near the reference goes first.
+    def _promise(self, metric: float, cost: Cost, effort: float) -> tuple[float, float]:
+        """A key by which the most promising plan goes first: by what it would gain times how likely it seems.
 
-        One may while it errs at most so many times as often as the contract allows in the end: 1 + `_HOPE` before
-        training, once after it. Times count by half octaves, so that noise does not decide; then the smaller goes
-        first. Those that may not follow by their metric.
+        It seems the less likely the further its metric is behind the reference's, measured by the drop that is allowed
+        and, the less it was trained the more so, by the reference's own errors. Gains count by half octaves, so that
+        noise in times does not decide; of equals the smaller goes first.
         """
         limit, _ = _trials.allowed_drop(self.bench.contract, len(self.bench.truth))
-        allowed = (1 - self.trials[0].metric + limit) * (1 + _HOPE * (1 - effort))
-        if 1 - metric > allowed:
-            return True, -metric, cost.size_mb
-        return False, round(2 * math.log2(cost.ratio.value)), cost.size_mb
+        reference = self.trials[0]
+        scale = limit + _HOPE * (1 - effort) * max(1 - reference.metric, 0.0)
+        likely = math.exp(-max(reference.metric - metric, 0.0) / max(scale, 1e-6))
+        gain = _octaves(1 / cost.ratio.value) + _SIZE * _octaves(reference.size_mb / cost.size_mb)
+        return -round(likely * max(gain, 0.1), 1), cost.size_mb
 
     def _finish(self, sketch: Sketch) -> None:
         """Train a plan in full and measure it with the steps on the graph that make it cheap."""
@@ -341,6 +345,15 @@ class Search:
     def _trained_winner(self) -> bool:
         return any(self._keeps(trial) and Plan(tuple(trial.steps)).network for trial in self.trials)
 
+    def _would_win(self, cost: Cost) -> bool:
+        """Whether a plan at this cost would be shipped in place of what keeps the contract so far."""
+        kept = [trial for trial in self.trials if self._keeps(trial)]
+        if not kept:
+            return True
+        best = min(kept, key=lambda trial: trial.ratio)
+        faster = cost.ratio.value <= _CHEAPER * best.ratio
+        return faster or (cost.size_mb <= _CHEAPER * best.size_mb and cost.ratio.value <= best.ratio / _CHEAPER)
+
     def _over(self, share: float, needed: float = 0.0) -> bool:
         """Whether more than `share` of the budget is gone, or would be after `needed` seconds."""
         return self._spent + time.monotonic() - self._began + needed > share * 60 * self.minutes
@@ -350,6 +363,11 @@ class Search:
         now = time.monotonic() - self._began
         self.journal.write("spent", spent=now - self._marked)
         self._marked = now
+
+
+def _octaves(times: float) -> float:
+    """How often something was halved, to the next half."""
+    return round(2 * math.log2(times)) / 2
 
 
 def _used(trial: Trial) -> set[str]:
