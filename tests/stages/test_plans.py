@@ -57,7 +57,7 @@ _PLANS = st.lists(_STEPS, max_size=4).map(lambda steps: Plan(tuple(steps)))
 
 
 @given(_PLANS, _PLANS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_slug_is_a_folder_of_its_own(one: Plan, other: Plan) -> None:
     for plan in (one, other):
         assert 0 < len(plan.slug) <= 60
