@@ -9,7 +9,10 @@ import onnx
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from lepton.compress._candidate import Candidate
+from lepton.core.errors import UserError
 from lepton.export.onnx import strip
+
+_GIVES_UP = (ValueError, RuntimeError, KeyError, TypeError, AttributeError, IndexError)
 
 
 def prepared(candidate: Candidate, folder: Path) -> Path:
@@ -36,9 +39,17 @@ def stripped(path: Path) -> Path:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the quantiser's advice on pre-processing, which was done, out of the user's sight."""
+    """Keep the advice of ONNX Runtime's tools, which was followed, out of the user's sight.
+
+    Where they give up on a graph, as on some that were made elsewhere, the method cannot work on it: UserError.
+    """
     logger = logging.getLogger()
     level = logger.level
     logger.setLevel(logging.ERROR)
-    yield
-    logger.setLevel(level)
+    try:
+        yield
+    except _GIVES_UP as error:
+        said = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UserError("ONNX Runtime's tools cannot work on this graph", rule=said) from error
+    finally:
+        logger.setLevel(level)

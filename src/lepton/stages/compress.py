@@ -105,6 +105,12 @@ class Work:
         chosen: Settings = self.stage.settings
         return Search(self.maker, self.bench, self.open, journal, self.stage.progress, chosen.budget)
 
+    @property
+    def in_torch(self) -> bool:
+        """Whether the network computes in PyTorch; a graph that was brought runs as it will be served."""
+        body = getattr(self.maker.start.network, "body", None)
+        return body is not None and not hasattr(body, "graph")
+
     def torch(self) -> dict[str, float]:
         """Median and 95th percentile in ms of a call in eager PyTorch at the contract's batch and threads, and MB."""
         latency = self.bench.contract.latency
@@ -181,7 +187,7 @@ def _tell(stage: Stage, work: Work, found: tuple[Search, Mapping[str, list[Claus
         contract=stage.recipe["contract"],
         standing=work.bench.contract.standing,
         drop_limit={"value": limit, "origin": origin},
-        torch=work.torch(),
+        torch=work.torch() if work.in_torch else None,
         machine=machine.fingerprint(),
         validation_records=len(work.bench.truth),
         metric=work.maker.shop.data.metric,

@@ -91,7 +91,8 @@ class _Work:
         """Every form of what is shipped as a function from raw inputs to answers: trained, PyTorch, ONNX, served."""
         reference, winner = f"plans/{REFERENCE}", str(self.winner["folder"])
         network, _ = _model.load(self.stage.parents["train"])
-        forms = {"PyTorch": self._torch(replace(self.candidate(reference), network=network))}
+        named = "as it was brought" if hasattr(network.body, "graph") else "PyTorch"
+        forms = {named: self._torch(replace(self.candidate(reference), network=network))}
         if winner != reference:
             forms[REFERENCE] = self.app(reference).predict
         if Plan(tuple(self.winner["steps"])).network:
@@ -113,7 +114,7 @@ class _Work:
         """Where the app comes from: model, seed, sizes of the splits, licences."""
         app = self.stage.recipe["app"]
         return {
-            "model": self.candidate(self.winner["folder"]).described["model"],
+            "model": _named(self.candidate(self.winner["folder"]).described["model"]),
             "plan": self.winner["plan"],
             "steps": self.winner["steps"],
             "seed": app["seed"],
@@ -122,6 +123,12 @@ class _Work:
             "data": self.stage.read("prepare", "artifact.json")["facts"]["counts"],
             "artifacts": {name: folder.name for name, folder in self.stage.parents.items()},
         }
+
+
+def _named(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The model's settings, a path by its last part: where it lay on this machine is nobody's affair."""
+    paths = {key: Path(value).name for key, value in model.items() if isinstance(value, str) and value.startswith("/")}
+    return {**model, **paths}
 
 
 def _parity(forms: Mapping[str, Form], records: Sequence[Record]) -> list[dict[str, Any]]:
