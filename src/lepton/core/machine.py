@@ -11,9 +11,10 @@ from typing import Any
 def fingerprint() -> dict[str, Any]:
     """Processor, its instruction sets that matter for int8 and bf16, cores allowed, system and Python."""
     facts = _cpuinfo()
+    instructions = facts.get("flags") or facts.get("Features") or ""  # x86 and ARM have a word each for them
     return {
         "processor": facts.get("model name", platform.processor() or platform.machine()),
-        "instructions": sorted(set(facts.get("flags", "").split()) & _WATCHED),
+        "instructions": sorted(set(instructions.split()) & _WATCHED),
         "cores": cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),

@@ -184,7 +184,8 @@ def _sources(module: ModuleType, used: Any) -> dict[str, str]:
     """Hashes of the stage's own source, of what it imports from its room, and of the rooms it leans on."""
     rooms = [path for room in module.ROOMS for path in _room_files(room)]
     own = [plugins.source(each) for each in (module, *_imported(module))]
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in sorted([*own, *rooms])}
+    paths = sorted({*own, *rooms})
+    return {f"{path.parent.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in paths}
 
 
 def _imported(module: ModuleType) -> list[ModuleType]:
