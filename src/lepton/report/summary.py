@@ -18,7 +18,8 @@ def summarise(run_folder: str | Path) -> dict[str, Any]:
     metrics without them. `steps` has one row for each plan that compression finished, with what it costs and brings;
     `pareto` names those that no other beats in both the metric and the time of the graph (as measured in turn with the
     uncompressed one), fastest first; `search` has what was only sketched (`sketches`), trained a little (`rungs`) or
-    left out (`skipped`), and `damage` what the compression of the shipped one changed. `stages` has a row for each stage that is done.
+    left out (`skipped`), and `damage` what the compression of the shipped one changed. `stages` has a row for each
+    stage that is done.
     Raises UserError where there is no run.
     """
     told = Told.of(run_folder)
