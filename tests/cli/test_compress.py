@@ -104,7 +104,7 @@ def test_an_app_is_right_always_about_its_own_answers(run: Run, answered: Path) 
     made, brought = apps.load("run"), apps.load(APPS / "image-classification")
     picture = next((answered / "alpha").iterdir()).read_bytes()
     assert made.predict(picture) == brought.predict(picture)
-    assert made.manifest.provenance["model"]["path"] == str(APPS / "image-classification")
+    assert made.manifest.provenance["model"]["path"] == "image-classification", "not where it lay on this machine"
 
 
 def test_a_search_finds_something_smaller_and_the_folder_has_a_name_of_its_own(run: Run, answered: Path) -> None:

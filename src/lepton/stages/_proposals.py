@@ -71,5 +71,10 @@ def _proposed(form: str) -> Iterator[Step]:
             yield from (_plans.step(name, **given) for given in method.AUTO)
 
 
+def trains(plan: Plan) -> bool:
+    """Whether any step of a plan trains."""
+    return any(map(_trains, plan.steps))
+
+
 def _trains(step: Step) -> bool:
     return bool(getattr(plugins.load("compress", step["name"]), "TRAINS", True))

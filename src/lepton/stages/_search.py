@@ -252,7 +252,7 @@ class Search:
             return list(sketches), []
         known = {(row["plan"], row["effort"]): row for row in self.journal.read("rung")}
         scored: list[tuple[float, Sketch, float]] = []
-        for sketch in sketches:
+        for sketch in sorted(sketches, key=lambda sketch: _proposals.trains(sketch.plan)):
             row = known.get((sketch.plan.name, effort))
             if row is None and self._over(_TRYING):
                 self._skip(sketch.plan, "the budget was spent")
