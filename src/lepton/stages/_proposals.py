@@ -76,5 +76,10 @@ def trains(plan: Plan) -> bool:
     return any(map(_trains, plan.steps))
 
 
+def anew(plan: Plan) -> bool:
+    """Whether a plan has a step that starts with fresh weights, as students do."""
+    return any(hasattr(plugins.load("compress", step["name"]), "students") for step in plan.steps)
+
+
 def _trains(step: Step) -> bool:
     return bool(getattr(plugins.load("compress", step["name"]), "TRAINS", True))

@@ -52,6 +52,10 @@ class Sketch:
     cost: Cost
 
 
+Scored = tuple[float, Sketch, float]
+"""The metric after a rung, the plan, and the seconds it took."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rung:
     """A plan after some of its training."""
@@ -107,7 +111,7 @@ class Search:
         for effort in RUNGS:
             field_, left = self._halved(field_, effort)
             rest = [*left, *rest]
-        for sketch in [*field_, *rest]:
+        for sketch in sorted([*field_, *rest], key=lambda sketch: _proposals.trains(sketch.plan)):
             if self._would_win(sketch.cost) and not (sketch in rest and self._trained_winner()):
                 self._finish(sketch)
 
@@ -251,14 +255,14 @@ class Search:
         if len(sketches) <= 2:
             return list(sketches), []
         known = {(row["plan"], row["effort"]): row for row in self.journal.read("rung")}
-        scored: list[tuple[float, Sketch, float]] = []
+        scored: list[Scored] = []
         for sketch in sorted(sketches, key=lambda sketch: _proposals.trains(sketch.plan)):
             row = known.get((sketch.plan.name, effort))
             if row is None and self._over(_TRYING):
                 self._skip(sketch.plan, "the budget was spent")
                 continue
             scored += self._rung(sketch, effort, row)
-        scored.sort(key=lambda row: self._promise(row[0], row[1].cost, effort))
+        scored = self._ranked(scored, effort)
         keep = math.ceil(len(scored) / 2)
         for index, (metric, sketch, seconds) in enumerate(scored):
             price = (sketch.cost.model_p50_ms, sketch.cost.size_mb)
@@ -266,9 +270,7 @@ class Search:
         ordered = [row[1] for row in scored]
         return ordered[:keep], ordered[keep:]
 
-    def _rung(
-        self, sketch: Sketch, effort: float, known: Mapping[str, Any] | None
-    ) -> list[tuple[float, Sketch, float]]:
+    def _rung(self, sketch: Sketch, effort: float, known: Mapping[str, Any] | None) -> list[Scored]:
         """The metric, the sketch and the seconds it took; nothing where it cannot be trained."""
         if known is not None:
             return [(known["metric"], sketch, known["seconds"])]
@@ -284,19 +286,34 @@ class Search:
         self._note_time()
         return [(metric, sketch, seconds)]
 
-    def _promise(self, metric: float, cost: Cost, effort: float) -> tuple[float, float]:
+    def _ranked(self, scored: Sequence[Scored], effort: float) -> list[Scored]:
+        """The most promising plans first; networks that start anew are behind at first, so each kind has its own best."""
+        best: dict[bool, float] = {}
+        for metric, sketch, _ in scored:
+            kind = _proposals.anew(sketch.plan)
+            best[kind] = max(metric, best.get(kind, -math.inf))
+
+        def key(row: Scored) -> tuple[float, float]:
+            metric, sketch, _ = row
+            return self._promise(metric, sketch.cost, (best[_proposals.anew(sketch.plan)], effort))
+
+        return sorted(scored, key=key)
+
+    def _promise(self, metric: float, cost: Cost, rung: tuple[float, float]) -> tuple[float, float]:
         """A key by which the most promising plan goes first: by what it would gain times how likely it seems.
 
-        It seems the less likely the further its metric is behind the reference's, measured by the drop that is allowed
-        and, the less it was trained the more so, by the reference's own errors. Gains count by half octaves, so that
-        noise in times does not decide; of equals the smaller goes first.
+        It seems the less likely the further its metric is behind the best of its kind after the same effort (`rung`
+        has both), measured by the drop that is allowed, by how far that best is behind the reference and, the less it
+        was trained the more so, by the reference's own errors. Gains count by half octaves, so that noise in times does
+        not decide; of equals the smaller goes first.
         """
+        best, effort = rung
         limit, _ = _trials.allowed_drop(self.bench.contract, len(self.bench.truth))
         reference = self.trials[0]
-        scale = limit + _HOPE * (1 - effort) * max(1 - reference.metric, 0.0)
-        likely = math.exp(-max(reference.metric - metric, 0.0) / max(scale, 1e-6))
+        behind = max(min(best, reference.metric) - metric, 0.0)
+        scale = limit + max(reference.metric - best, 0.0) + _HOPE * (1 - effort) * max(1 - reference.metric, 0.0)
         gain = _octaves(1 / cost.ratio.value) + _SIZE * _octaves(reference.size_mb / cost.size_mb)
-        return -round(likely * max(gain, 0.1), 1), cost.size_mb
+        return -round(math.exp(-behind / max(scale, 1e-6)) * max(gain, 0.1), 1), cost.size_mb
 
     def _finish(self, sketch: Sketch) -> None:
         """Train a plan in full and measure it with the steps on the graph that make it cheap."""
