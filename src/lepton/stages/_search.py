@@ -287,7 +287,7 @@ class Search:
         return [(metric, sketch, seconds)]
 
     def _ranked(self, scored: Sequence[Scored], effort: float) -> list[Scored]:
-        """The most promising plans first; networks that start anew are behind at first, so each kind has its own best."""
+        """The most promising plans first; networks that start anew are behind at first, so each kind has a best."""
         best: dict[bool, float] = {}
         for metric, sketch, _ in scored:
             kind = _proposals.anew(sketch.plan)
