@@ -252,7 +252,7 @@ class Search:
 
     def _halved(self, sketches: Sequence[Sketch], effort: float) -> tuple[list[Sketch], list[Sketch]]:
         """The half that goes on after `effort` of the training, and the rest, each the most promising first."""
-        if len(sketches) <= 2:
+        if len(sketches) <= 2 and effort != RUNGS[0]:  # the first rung also tells how long training in full takes
             return list(sketches), []
         known = {(row["plan"], row["effort"]): row for row in self.journal.read("rung")}
         scored: list[Scored] = []
