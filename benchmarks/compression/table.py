@@ -125,8 +125,8 @@ class Task:
 
     def measured(self, what: str, plan: Plan) -> Row:
         """A plan made from the teacher here."""
-        candidate = self.candidate(plan)
-        return self.row(what, self.work.open(candidate, plan.slug), plan)
+        app = self.work.open(self.candidate(plan), plan.slug) if plan.steps else self.work.bench.reference
+        return self.row(what, app, plan)
 
     def winner(self) -> Row:
         """What the search shipped."""
@@ -174,7 +174,7 @@ class Task:
         gains = {
             "smaller": self._torch_mb / found["size_mb"],
             "faster": 1 / turns.ratio("app", "torch").value,
-            "faster than ONNX": 1 / turns.ratio("app", "onnx").value,
+            "faster than ONNX": 1 / turns.ratio("app", "onnx").value if app is not self.work.bench.reference else 1.0,
         }
         bound = {"validation bound": self._validation_bound(app)} if plan is not None and plan.steps else {}
         speed = {"graph p50": turns.p50("app"), "graph p95": turns.p95("app")}
