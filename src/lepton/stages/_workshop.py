@@ -79,6 +79,8 @@ class Shop:
     ) -> Candidate:
         chosen, epochs = how
         if self.effort > 0:
+            # A little training is from the labels alone: it ranks plans, and asking the teacher is what costs most.
+            teaching = teaching if self.effort == 1 else None
             data = self._extended(teaching)
             whole = chosen.epochs or epochs_for(len(self.data.train), chosen.batch)
             shares = len(self.data.train) / len(data.train)
@@ -117,14 +119,13 @@ class Shop:
         return self.data.task != "text-classification" or teacher.described["model"]["name"] == model["name"]
 
     def _extended(self, teaching: Teaching | None) -> Data:
-        """The data with rewritten texts, as many as the effort is worth, each labelled as the teacher answers it."""
-        count = round(teaching.generated * self.effort) if teaching is not None else 0
-        if teaching is None or not count or self.data.task != "text-classification":
+        """The data with rewritten texts, each labelled as the teacher answers it."""
+        if teaching is None or not teaching.generated or self.data.task != "text-classification":
             return self.data
-        key = f"extended-{count}-{_identity(teaching, ())}"
+        key = f"extended-{teaching.generated}-{_identity(teaching, ())}"
         if key not in self._kept:
             texts = [str(record.read()) for record in self.data.train]
-            made = rewriting.rewritten(texts, count=count, seed=self.data.seed)
+            made = rewriting.rewritten(texts, count=teaching.generated, seed=self.data.seed)
             fresh = [Record(f"generated-{index}", text, None, "train") for index, text in enumerate(made)]
             named = self._table(teaching, fresh).argmax(1)
             labelled = [replace(item, label=self.data.classes[row]) for item, row in zip(fresh, named, strict=True)]

@@ -35,8 +35,8 @@ class Settings:
     """What is tried.
 
     search: "auto" looks for the cheapest plan that keeps the contract, students and pruned networks included, for at
-    most `budget` minutes; "quick" tries each method on the trained network's graph; "none" only exports. passes: one
-    chain of methods, instead.
+    most `budget` minutes (what is being trained by then is finished); "quick" tries each method on the trained
+    network's graph; "none" only exports. passes: one chain of methods, instead.
     """
 
     search: Literal["auto", "quick", "none"] = "auto"
