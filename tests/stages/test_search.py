@@ -252,7 +252,7 @@ def test_a_budget_that_is_spent_leaves_plans_out_and_says_so(search) -> None:
     world = World(level)
     done = search(world, minutes=0.0)
     done.auto()
-    plans = [f"shrink(width {width})" for width in sorted(WIDTHS)]
+    plans = [f"shrink(width {width})" for width in (0.2, 0.9, 0.3, 0.8, 0.4, 0.7, 0.5, 0.6)]
     assert done.skipped == [{"plan": plan, "why": "the budget was spent"} for plan in plans]
     assert [trial.plan for trial in done.trials] == ["onnx", "eight", "packed", "eight+packed"]
     assert not [call for call in world.calls if call.startswith(("train", "sketch"))]
@@ -365,3 +365,26 @@ def test_suffixes_are_chains_that_work_and_pack_nothing(methods) -> None:
     methods["slow"] = plugin("slow", "graph", "graph")
     found = [names(chain) for chain in _proposals.on_graphs()]
     assert sorted(found) == [["eight"], ["slow"], ["slow", "eight"]]
+
+
+def test_small_and_large_plans_take_turns() -> None:
+    plans = [Plan((step("distil", fraction=fraction),)) for fraction in (0.1, 0.2, 0.3, 0.4, 0.6)]
+    plans.insert(2, Plan((step("vocabulary"),)))
+    found = [plan.name for plan in _proposals.in_turn(plans)]
+    widths = ["0.1", "0.6", "0.2", "0.4", "0.3"]
+    assert found == ["vocabulary", *(f"distil(fraction {width})" for width in widths)]
+
+
+def test_what_the_budget_does_not_reach_keeps_its_place(search, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second rung finds the time for trying spent: the half that went on is finished, not the other one."""
+    calls = []
+
+    def over(self: Search, share: float, needed: float = 0.0) -> bool:
+        calls.append(share)
+        return share == _search._TRYING and calls.count(share) > len(WIDTHS)
+
+    monkeypatch.setattr(Search, "_over", over)
+    done = search(World(level))
+    done.auto()
+    assert {rung.effort for rung in done.rungs} == {_search.RUNGS[0]}
+    assert chosen(done) == "shrink(width 0.4)+eight+packed"

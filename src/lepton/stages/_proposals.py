@@ -71,6 +71,17 @@ def _proposed(form: str) -> Iterator[Step]:
             yield from (_plans.step(name, **given) for given in method.AUTO)
 
 
+def in_turn(plans: Sequence[Plan]) -> list[Plan]:
+    """Plans in order of size: those that need no training first, then the smallest, the largest, the next smallest ...
+
+    A small budget then sees some of each.
+    """
+    free = [plan for plan in plans if not trains(plan)]
+    others = [plan for plan in plans if trains(plan)]
+    places = (index // 2 if index % 2 == 0 else -1 - index // 2 for index in range(len(others)))
+    return [*free, *(others[place] for place in places)]
+
+
 def trains(plan: Plan) -> bool:
     """Whether any step of a plan trains."""
     return any(map(_trains, plan.steps))

@@ -157,12 +157,12 @@ class Search:
     # Before training --------------------------------------------------------------------------------------------
 
     def _sketches(self) -> list[Sketch]:
-        """What plans would cost, those with the fewest weights first, and then those behind what needs no training."""
+        """What plans would cost, small ones and large ones in turn, and then those behind what needs no training."""
         if self.maker.start.network is None:
             return []
         sized = [(self._weights(plan), plan) for plan in _proposals.on_networks(self.maker.shop.data.task)]
         sized.sort(key=lambda pair: pair[0])
-        self._sketch_all([plan for weights, plan in sized if weights < math.inf])
+        self._sketch_all(_proposals.in_turn([plan for weights, plan in sized if weights < math.inf]))
         self._sketch_all(_proposals.behind([sketch.plan for sketch in self.sketches]))
         return self.sketches
 
@@ -256,10 +256,11 @@ class Search:
             return list(sketches), []
         known = {(row["plan"], row["effort"]): row for row in self.journal.read("rung")}
         scored: list[Scored] = []
+        unscored: list[Sketch] = []  # what the budget did not reach; it keeps the place that an earlier rung gave it
         for sketch in sorted(sketches, key=lambda sketch: _proposals.trains(sketch.plan)):
             row = known.get((sketch.plan.name, effort))
             if row is None and self._over(_TRYING):
-                self._skip(sketch.plan, "the budget was spent")
+                unscored.append(sketch)
                 continue
             scored += self._rung(sketch, effort, row)
         scored = self._ranked(scored, effort)
@@ -268,6 +269,10 @@ class Search:
             price = (sketch.cost.model_p50_ms, sketch.cost.size_mb)
             self.rungs.append(Rung(sketch.plan.name, effort, metric, seconds, index < keep, *price))
         ordered = [row[1] for row in scored]
+        if effort != RUNGS[0]:
+            return [*ordered[:keep], *unscored], ordered[keep:]
+        for sketch in unscored:
+            self._skip(sketch.plan, "the budget was spent")
         return ordered[:keep], ordered[keep:]
 
     def _rung(self, sketch: Sketch, effort: float, known: Mapping[str, Any] | None) -> list[Scored]:

@@ -141,7 +141,9 @@ class Shop:
         if isinstance(source, Candidate) and source.transform is start.transform and data is self.data:
             network = source.network.eval()  # type: ignore[union-attr]
             return _teacher(lambda chosen, inputs: _ask(network, inputs), teaching, online=True)
-        table = torch.from_numpy(self._table(teaching, data.train))
+        own = len(self.data.train)
+        parts = [part for part in (data.train[:own], data.train[own:]) if part]
+        table = torch.from_numpy(np.concatenate([self._table(teaching, part) for part in parts]))
         return _teacher(lambda chosen, inputs: table[chosen].to(inputs[0].device), teaching, online=False)
 
     def _table(self, teaching: Teaching, records: Sequence[Record]) -> np.ndarray:
