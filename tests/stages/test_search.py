@@ -272,10 +272,22 @@ def test_what_was_measured_before_the_budget_was_spent_counts_after_a_kill(searc
 
 
 def test_time_spent_before_a_kill_counts(search, tmp_path: Path) -> None:
-    Ledger(tmp_path / "trials.jsonl").write("spent", spent=0.31 * 600.0)
+    journal = Ledger(tmp_path / "trials.jsonl")
+    journal.write("quick", seconds=0.0)
+    journal.write("spent", spent=0.31 * 600.0)
     done = search(World(level))
     done.auto()
     assert {item["why"] for item in done.skipped} == {"the budget was spent"}
+
+
+def test_shares_are_of_what_the_methods_on_graphs_left(search, tmp_path: Path) -> None:
+    """They took half of the budget: what else is shared out begins there."""
+    journal = Ledger(tmp_path / "trials.jsonl")
+    journal.write("quick", seconds=300.0)
+    journal.write("spent", spent=310.0)
+    done = search(World(level))
+    done.auto()
+    assert len(done.sketches) == len(WIDTHS)
 
 
 def test_a_chain_that_does_not_work_on_a_student_is_left_out_for_it(search) -> None:

@@ -89,6 +89,7 @@ class Search:
         self._known = {row["plan"]: row for row in self.journal.read("trial")}
         self._spent = sum(row["spent"] for row in self.journal.read("spent"))
         self._marked = 0.0
+        self._before = 0.0
 
     def quick(self) -> None:
         """Measure the reference and every method on the graph alone."""
@@ -106,6 +107,7 @@ class Search:
     def auto(self) -> None:
         """Search: graphs alone first, then plans that train, the most promising first, while one could be cheaper."""
         self.quick()
+        self._before = self._quick_took()
         field_ = self._worth(self._sketches())
         rest: list[Sketch] = []
         for effort in RUNGS:
@@ -377,8 +379,21 @@ class Search:
         return faster or (cost.size_mb <= _CHEAPER * best.size_mb and cost.ratio.value <= best.ratio / _CHEAPER)
 
     def _over(self, share: float, needed: float = 0.0) -> bool:
-        """Whether more than `share` of the budget is gone, or would be after `needed` seconds."""
-        return self._spent + time.monotonic() - self._began + needed > share * 60 * self.minutes
+        """Whether `share` of what the methods on graphs left of the budget is gone, or would be in `needed` seconds."""
+        left = max(60 * self.minutes - self._before, 0.0)
+        return self._elapsed() + needed > self._before + share * left
+
+    def _quick_took(self) -> float:
+        """Seconds that the methods on graphs took, as a killed search wrote down, or as it is now."""
+        known = next((row["seconds"] for row in self.journal.read("quick")), None)
+        if known is None:
+            known = self._elapsed()
+            self.journal.write("quick", seconds=known)
+        return float(known)
+
+    def _elapsed(self) -> float:
+        """Seconds that this search has taken, killed runs included."""
+        return float(self._spent + time.monotonic() - self._began)
 
     def _note_time(self) -> None:
         """Write down the time since the last note, so that a killed search keeps its budget."""
