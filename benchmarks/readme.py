@@ -7,6 +7,8 @@ from typing import Any
 
 from _table import RESULTS, markdown
 
+from lepton.report import _words
+
 _RIVALS = ("ONNX", "NNCF", "OpenVINO")
 README = Path(__file__).parents[1] / "README.md"
 COLUMNS = (
@@ -64,11 +66,11 @@ def _compressed(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "task": teacher["task"],
         "teacher": _percent(teacher["test"]),
         "shipped": f"{_percent(winner['test'])} ({100 * winner['low']:.1f} to {100 * winner['high']:.1f})",
-        "plan": winner["what"].removeprefix("Lepton: "),
+        "plan": _words.plan(winner["what"].removeprefix("Lepton: ")),
         "smaller": f"{winner['smaller']:.0f}x",
         "than PyTorch": f"{winner['faster']:.0f}x",
         "than ONNX": f"{winner['faster than ONNX']:.1f}x",
-        "other tools, at most": f"{best['faster']:.1f}x ({best['what']}, {_percent(best['test'])})" if best else "",
+        "others, at most": f"{best['faster']:.1f}x ({best['what']}, {_percent(best['test'])})" if best else "",
     }
 
 
