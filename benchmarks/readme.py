@@ -32,7 +32,8 @@ def tables() -> str:
     place = f"{accuracy['machine']['processor']} ({accuracy['machine']['cores']} cores)"
     words = (
         "Intervals are 95 %; unseen-speakers is the mean of six runs, each on a speaker never heard. Times are of one\n"
-        "thread; ratios are of graphs alone, batch 1. Where int8 was not faster, the fp32 graph was shipped. From\n"
+        "thread; ratios are of graphs alone, batch 1. Only methods on the trained network's graph were\n"
+        "tried; where none was faster, weights were packed or the fp32 graph was shipped. From\n"
         "`benchmarks/accuracy.py`."
     )
     head = f"Test scores of the shipped apps, from raw input to answer, on {place}."
@@ -52,7 +53,9 @@ def compression() -> str:
         "what was shipped, how much smaller than the teacher in PyTorch, and how much faster (graphs alone, batch 1,\n"
         "one thread) than the teacher in fp32 PyTorch and in fp32 ONNX. The last column is the fastest of what others\n"
         "make of the same teacher. The whole table, with int8 alone, models trained directly, p95 and times from raw\n"
-        "input to answer, is `benchmarks/results/compression.json`, from `benchmarks/compression/table.py`."
+        "input to answer, is `benchmarks/results/compression.json`, from `benchmarks/compression/table.py`. Searches had\n"
+        "5 to 6 minutes on a busy machine; where that was over before a smaller network kept the contract, what is\n"
+        "shipped is the teacher's own graph."
     )
     return f"{words}\n\n{markdown(rows)}"
 
