@@ -1,6 +1,6 @@
 """A trained model between stages: `model.json`, `network.safetensors` and its transform."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from lepton.core.types import Arrays
 from lepton.models._network import Network, Scaling
 from lepton.models._resize import fit_to
 from lepton.models._shape import Shape
+
+_BATCH = 128
 
 
 def build(choice: Mapping[str, Any], shape: Shape, scaling: Scaling | None) -> Network:
@@ -80,15 +82,20 @@ def answers(run: Any, samples: Sequence[Arrays], how: Mapping[str, Any]) -> list
     """
     task = plugins.load("tasks", how["task"])
     settings = {"classes": how["classes"], "decode": how["decode"]}
-    first = next(iter(samples[0]))
-    order = sorted(range(len(samples)), key=lambda index: samples[index][first].shape)
     found: list[Any] = [None] * len(samples)
-    for start in range(0, len(order), 128):
-        chosen = order[start : start + 128]
-        batch = how["collate"]([samples[index] for index in chosen])
+    for chosen, batch in batches(samples, how["collate"]):
         for index, answer in zip(chosen, task.answer(run, batch, settings), strict=True):
             found[index] = answer
     return found
+
+
+def batches(samples: Sequence[Arrays], collate: Any) -> Iterator[tuple[list[int], Arrays]]:
+    """Encoded samples in batches of similar length: their places, and the batch."""
+    first = next(iter(samples[0]))
+    order = sorted(range(len(samples)), key=lambda index: samples[index][first].shape)
+    for start in range(0, len(order), _BATCH):
+        chosen = order[start : start + _BATCH]
+        yield chosen, collate([samples[index] for index in chosen])
 
 
 def _common(sizes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:

@@ -104,11 +104,10 @@ class Maker:
             return load(kept)
         if key in self._bare:
             return self._bare[key]
-        candidate = self.start
-        scratch = self.folder / f"training-{key}"
-        for index, item in enumerate(steps):
-            shop = self.shop.at(effort, scratch / str(index))
-            candidate = _carry_out(item, candidate, Context(_made(scratch / str(index)), self.shop.data.seed, shop))
+        before = self.network(steps[:-1], effort=effort)  # plans share their beginnings, which are trained once
+        scratch = _made(self.folder / f"training-{key}")
+        context = Context(scratch, self.shop.data.seed, self.shop.at(effort, scratch))
+        candidate = _carry_out(steps[-1], before, context)
         if effort == 1:
             candidate = self.graph(candidate, (), place=key)
         if not effort:

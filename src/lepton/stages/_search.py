@@ -19,7 +19,7 @@ from lepton.core.progress import Progress
 from lepton.runtime.app import App
 from lepton.stages import _plans, _proposals, _trials
 from lepton.stages._plans import Maker, Plan, Step
-from lepton.stages._trials import Bench, Cost, Trial
+from lepton.stages._trials import Bench, Cost, Rung, Sketch, Trial
 
 RUNGS = (0.1, 0.3)
 """Shares of the full training after which the less promising half is left out."""
@@ -43,30 +43,8 @@ Open = Callable[[Candidate, str], App]
 """Makes the app of a candidate, named for its folder."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sketch:
-    """A plan before training: what it would cost with its cheapest steps on the graph."""
-
-    plan: Plan
-    suffixes: tuple[tuple[Step, ...], ...]
-    cost: Cost
-
-
 Scored = tuple[float, Sketch, float]
 """The metric after a rung, the plan, and the seconds it took."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """A plan after some of its training."""
-
-    plan: str
-    effort: float
-    metric: float
-    seconds: float
-    kept: bool
-    model_p50_ms: float
-    size_mb: float
 
 
 @dataclass

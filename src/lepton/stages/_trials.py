@@ -13,7 +13,7 @@ from lepton.core.types import Label, Raw
 from lepton.metrics import _intervals
 from lepton.runtime import bench
 from lepton.runtime.app import App
-from lepton.stages._plans import REFERENCE
+from lepton.stages._plans import REFERENCE, Plan, Step
 
 _SAME = 1.02
 """Bound of a ratio of times up to which two graphs count as equally fast: one measured against itself stays below."""
@@ -85,6 +85,28 @@ class Cost:
     model_p50_ms: float
     model_p95_ms: float
     ratio: bench.Ratio
+    size_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """A plan before training: what it would cost with its cheapest steps on the graph."""
+
+    plan: Plan
+    suffixes: tuple[tuple[Step, ...], ...]
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A plan after some of its training."""
+
+    plan: str
+    effort: float
+    metric: float
+    seconds: float
+    kept: bool
+    model_p50_ms: float
     size_mb: float
 
 

@@ -169,13 +169,10 @@ class Shop:
         collate, encode = plugins.load("transforms", name).collate, _encoded.encoder(name, fitted)
         samples = _encoded.encode(records, encode)
         engine = _model.TorchRun(teacher.network.eval(), teacher.described["inputs"])  # type: ignore[union-attr]
-        first = teacher.described["inputs"][0]
-        order = sorted(range(len(samples)), key=lambda index: samples[index][first].shape)
         found = np.zeros((len(samples), len(self.data.classes)), np.float32)
-        with self.progress.bar("asking the teacher", len(order)) as bar:
-            for begin in range(0, len(order), 128):
-                chosen = order[begin : begin + 128]
-                found[chosen] = engine(collate([samples[index] for index in chosen]))["logits"]
+        with self.progress.bar("asking the teacher", len(samples)) as bar:
+            for chosen, batch in _model.batches(samples, collate):
+                found[chosen] = engine(batch)["logits"]
                 bar.step(len(chosen))
         return found
 
