@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from _environments import python
 from _table import DATA, keep
-from compression._environments import python
 from torch import nn
 from torch.nn import functional
 

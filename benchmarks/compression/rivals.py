@@ -22,17 +22,21 @@ from typing import Any
 
 import numpy as np
 import onnx
-from _environments import python
-from _rival import REFERENCE
-
-from lepton.core import files, plugins, seeds
-from lepton.core.ledger import facts
-from lepton.core.types import Arrays, Record
-from lepton.metrics import _intervals
-from lepton.stages import _encoded
-from lepton.stages._records import read_records
 
 HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+from _environments import python  # noqa: E402
+from _rival import REFERENCE  # noqa: E402
+from _table import markdown  # noqa: E402
+
+from lepton.core import files, plugins, seeds  # noqa: E402
+from lepton.core.ledger import facts  # noqa: E402
+from lepton.core.types import Arrays, Record  # noqa: E402
+from lepton.metrics import _intervals  # noqa: E402
+from lepton.stages import _encoded  # noqa: E402
+from lepton.stages._records import read_records  # noqa: E402
+
 CALIBRATION = 256
 COLUMNS = ("rival", "value", "low", "high", "drop", "drop_bound", "size_mb", "model_p50_ms", "model_p95_ms", "ratio")
 
@@ -166,9 +170,6 @@ def _parts(logits: np.ndarray, samples: Sequence[Arrays]) -> Iterator[np.ndarray
 
 def main() -> None:
     """Print the rivals' table for the run that is named."""
-    sys.path.append(str(HERE.parent))
-    from _table import markdown
-
     rows = rivals(Path(sys.argv[1]))
     print(markdown([{name: row.get(name, "") for name in (*COLUMNS, "versions", "note", "failed")} for row in rows]))
 
