@@ -15,8 +15,9 @@ from starlette.testclient import TestClient
 
 from lepton.bundle import golden
 from lepton.runtime.app import App, load
-from lepton.serve._inputs import Limits
-from lepton.serve.application import application, encode
+from lepton.serve._json import encode
+from lepton.serve._limits import Limits
+from lepton.serve.application import application
 
 APPS = Path(__file__).parents[1] / "bundle" / "apps" / "v1"
 LIMITS = Limits(body=20_000, inputs=5)

@@ -18,7 +18,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from lepton.runtime.app import load
-from lepton.serve._inputs import Limits
+from lepton.serve._limits import Limits
 from lepton.serve.application import application
 
 APPS = Path(__file__).parents[1] / "bundle" / "apps" / "v1"

@@ -23,6 +23,14 @@ Run = Callable[[Arrays], Arrays]
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """The arrays of one input, without a batch axis, and what they were read from where that is known."""
+
+    arrays: Arrays
+    raw: Raw | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class App:
     """A loaded app. It holds no state that an answer could change, so threads may share it."""
 
@@ -81,18 +89,32 @@ class App:
     def attempt(self, raws: Sequence[Raw | Path], *, run: Run | None = None) -> list[Any]:
         """An answer for each raw input, or the BadInput that tells why there is none.
 
-        Only inputs of equal shapes share a batch, so nothing is padded and no answer depends on its companions
-        (beyond the rounding of matrix kernels). `run` takes the place of the app's own, to time it for instance.
+        `run` takes the place of the app's own, to time it for instance.
         """
-        read_ones = [self._attempt_encode(raw) for raw in raws]
-        found: list[Any] = list(read_ones)
-        good = {index: item for index, item in enumerate(read_ones) if not isinstance(item, BadInput)}
+        return self.answer([self.read(raw) for raw in raws], run=run)
+
+    def read(self, raw: Raw | Path) -> Sample | BadInput:
+        """A raw input and its arrays, or the BadInput that tells why it has none."""
+        try:
+            plain = as_raw(raw, self.modality)
+            return Sample(self._encode(plain), plain)
+        except BadInput as error:
+            return error
+
+    def answer(self, samples: Sequence[Sample | BadInput], *, run: Run | None = None) -> list[Any]:
+        """An answer for each sample in its place; a BadInput stays what it is.
+
+        Only samples of equal shapes share a batch, so nothing is padded and no answer depends on its companions
+        (beyond the rounding of matrix kernels).
+        """
+        found: list[Any] = list(samples)
+        good = {index: one for index, one in enumerate(samples) if isinstance(one, Sample)}
         limit = MAX_BATCH if self.batchable else 1
-        for chunk in _chunks({index: arrays for index, (_, arrays) in good.items()}, limit):
-            batch = self._collate([good[index][1] for index in chunk])
+        for chunk in _chunks({index: one.arrays for index, one in good.items()}, limit):
+            batch = self._collate([good[index].arrays for index in chunk])
             answers = self._task.answer(run or self.run, batch, self._settings)
             for index, answer in zip(chunk, answers, strict=True):
-                found[index] = self._finish(answer, good[index][0])
+                found[index] = self._finish(answer, good[index].raw)
         return found
 
     def brief(self, answer: Any) -> Any:
@@ -104,16 +126,9 @@ class App:
         """Whether every graph answers alike alone and in company."""
         return all(graph.batchable for graph in self.manifest.graphs.values())
 
-    def _attempt_encode(self, raw: Raw | Path) -> tuple[Raw, Arrays] | BadInput:
-        try:
-            plain = as_raw(raw, self.modality)
-            return plain, self._encode(plain)
-        except BadInput as error:
-            return error
-
-    def _finish(self, answer: Any, raw: Raw) -> Any:
+    def _finish(self, answer: Any, raw: Raw | None) -> Any:
         finish = getattr(self._task, "finish", None)
-        return finish(answer, raw) if finish else answer
+        return finish(answer, raw) if finish and raw is not None else answer
 
 
 def load(folder: str | Path, *, threads: int = 1) -> App:

@@ -1,24 +1,18 @@
 """From a request to raw inputs: the body within its limit, its type checked, JSON and base64 taken apart."""
 
+import asyncio
 import binascii
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from lepton.core.errors import shorten
 from lepton.core.types import Raw
 from lepton.serve._problems import Problem
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a server takes: bytes of a body, inputs of a request, requests that wait for an answer."""
-
-    body: int = 16 * 2**20
-    inputs: int = 256
-    queue: int = 64
+from lepton.serve._service import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +30,23 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True):
     inputs: str | list[str]
 
 
-async def read(request: Request, modality: str, limits: Limits) -> Inputs:
-    """Read a request's inputs for an app that takes `modality`.
+async def read(request: Request, modality: str, service: Service) -> Inputs:
+    """Read a request's inputs for an app that takes `modality`; the caller releases their `size` when they are done.
 
     Raises Problem: 413 above the limits, 415 for a type that the app does not take, 400 or 422 for a body that
-    cannot be understood.
+    cannot be understood, 503 where too many bodies wait.
     """
     _check_encoding(request)
     kind, charset = _content_type(request.headers.get("content-type", ""))
     _check_kind(kind, modality)
-    body = await _body(request, limits.body)
-    if kind == "application/json":
-        return _from_json(body, modality, limits.inputs)
-    return Inputs([_text(body, charset) if modality == "text" else body], False, len(body))
+    data = await body(request, service)
+    try:
+        if kind == "application/json":
+            return _from_json(data, modality, service.limits.inputs)
+        return Inputs([_text(data, charset) if modality == "text" else data], False, len(data))
+    except Problem:
+        service.release(len(data))
+        raise
 
 
 def _check_encoding(request: Request) -> None:
@@ -88,21 +86,60 @@ def _kinds(modality: str) -> list[str]:
     return [own, "application/octet-stream", "application/json"]
 
 
-async def _body(request: Request, limit: int) -> bytes:
-    """The body, given up as soon as it is known to be too long, so that no more than the limit is ever held."""
+async def body(request: Request, service: Service) -> bytes:
+    """The body of a request, given up as soon as it is known to be too long; the caller releases its length.
+
+    Raises Problem: 413 above the limit, 408 when it does not come in time, 400 where there is none.
+    """
+    limit = service.limits.body
     announced = request.headers.get("content-length", "")
     if announced.isascii() and announced.isdigit() and int(announced[:20]) > limit:
         raise _too_long(limit)
-    parts: list[bytes] = []
-    length = 0
-    async for part in request.stream():
-        length += len(part)
-        if length > limit:
+    first = await request.receive()
+    if first["type"] == "http.disconnect":
+        raise ClientDisconnect
+    if not first.get("more_body"):
+        data: bytes = first.get("body", b"")
+        if len(data) > limit:
             raise _too_long(limit)
-        parts.append(part)
-    if not length:
+        service.hold(len(data))
+    else:
+        data = await _rest(request, first["body"], service)
+    if not data:
         raise Problem(400, "The body is empty", remedy="Send the raw input, or JSON with inputs")
+    return data
+
+
+async def _rest(request: Request, first: bytes, service: Service) -> bytes:
+    """All parts of a body that comes in several, within the server's time."""
+    parts: list[bytes] = []
+    held = 0
+    try:
+        async with asyncio.timeout(service.limits.seconds):
+            async for part in _parts(request, first):
+                service.hold(len(part))
+                held += len(part)
+                if held > service.limits.body:
+                    raise _too_long(service.limits.body)
+                parts.append(part)
+    except BaseException as error:
+        service.release(held)
+        if isinstance(error, TimeoutError):
+            detail = f"The body did not come within {service.limits.seconds:g} s"
+            raise Problem(408, detail, headers={"Connection": "close"}) from error
+        raise
     return b"".join(parts)
+
+
+async def _parts(request: Request, first: bytes) -> AsyncIterator[bytes]:
+    yield first
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        more = message.get("more_body", False)
+        yield message.get("body", b"")
 
 
 def _too_long(limit: int) -> Problem:

@@ -51,7 +51,12 @@ async def on_http(request: Request, error: Exception) -> Response:
 
 async def on_bug(request: Request, error: Exception) -> Response:
     """Answer a bug of ours without showing its inside; the server's log has the traceback."""
-    return respond(Problem(500, "Something went wrong here; the server's log tells what"))
+    return respond(bug())
+
+
+def bug() -> Problem:
+    """The problem that a bug of ours is to a client."""
+    return Problem(500, "Something went wrong here; the server's log tells what")
 
 
 def respond(problem: Problem) -> Response:

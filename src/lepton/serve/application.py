@@ -1,135 +1,118 @@
-"""The ASGI application: several apps behind one set of routes, every fault a problem that says what is right."""
+"""The ASGI application: several apps behind every protocol, every fault a problem that says what is right."""
 
-import time
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-import msgspec
-import numpy as np
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
 
-from lepton.core.errors import BadInput
+from lepton.core import plugins
 from lepton.runtime.app import App
-from lepton.serve import _about, _inputs, _problems
-from lepton.serve._counts import Counts
-from lepton.serve._inputs import Inputs, Limits
+from lepton.serve import _about, _console, _meters, _problems, _trace
+from lepton.serve._bell import Bell
+from lepton.serve._front import Front, Handler
+from lepton.serve._guard import Guard
+from lepton.serve._json import respond
+from lepton.serve._limits import Limits
+from lepton.serve._meters import Meters
 from lepton.serve._problems import Problem
-from lepton.serve._worker import Worker
+from lepton.serve._service import Service
+from lepton.serve._shelf import Shelf, listen, watch
+
+ROOM = "serve.protocols"
 
 
-def application(apps: Mapping[str, App], *, limits: Limits | None = None) -> Starlette:
-    """The application that serves `apps` by name, within `limits`."""
-    desk = _Desk(apps, limits or Limits())
-    routes = [
-        Route("/", desk.page, methods=["GET"]),
-        Route("/healthz", desk.health, methods=["GET"]),
-        Route("/readyz", desk.ready, methods=["GET"]),
-        Route("/metrics", desk.metrics, methods=["GET"]),
-        Route("/openapi.json", desk.openapi, methods=["GET"]),
-        Route("/v1/apps", desk.apps, methods=["GET"]),
-        Route("/v1/apps/{name}", desk.app, methods=["GET"]),
-        Route("/v1/apps/{name}/predict", desk.predict, methods=["POST"]),
-    ]
-    handlers = {Problem: _problems.on_problem, HTTPException: _problems.on_http, Exception: _problems.on_bug}
-    made = Starlette(routes=routes, exception_handlers=handlers, lifespan=desk.lifespan)
+def application(
+    apps: Mapping[str, App],
+    *,
+    folders: Mapping[str, Path] | None = None,
+    limits: Limits | None = None,
+    guard: Guard | None = None,
+    bell: Bell | None = None,
+    watched: float = 0.0,
+) -> ASGIApp:
+    """The application that serves `apps` by name, within `limits`, to those whom `guard` lets in.
+
+    An app can be swapped where `folders` tells where it is read again from; `watched` is the number of seconds
+    between two looks at those folders, 0 for none; `bell` tells other workers.
+    """
+    limits, meters = limits or Limits(), Meters()
+    service = Service(Shelf(apps, limits=limits, meters=meters, folders=folders), limits, meters, bell)
+    found = [plugins.load(ROOM, name) for name in plugins.names(ROOM)]
+    templates = {path: handler for module in found for path, handler in module.ASKS.items()}
+    router = Starlette(
+        routes=[*_own(service, found), *_unknown(service, templates)],
+        exception_handlers=_HANDLERS,
+        lifespan=partial(_lifespan, service, found, watched),
+    )
     # A slash too many is a problem that says so; a redirect would follow whatever Host the client made up.
-    made.router.redirect_slashes = False
-    return made
+    router.router.redirect_slashes = False
+    asks = {path.format(name=name): (ask, name) for path, ask in templates.items() for name in apps}
+    return _trace.traced(Front(router, service, guard=guard or Guard(), asks=asks))
 
 
-class _Desk:
-    """The routes and what they share."""
+_HANDLERS: Any = {Problem: _problems.on_problem, HTTPException: _problems.on_http, Exception: _problems.on_bug}
 
-    def __init__(self, apps: Mapping[str, App], limits: Limits) -> None:
-        self._apps = apps
-        self._limits = limits
-        self._counts = Counts()
-        self._page, self._policy = _about.page()
-        self._workers = {name: Worker(app, limits.queue) for name, app in apps.items()}
-        self._open = True
 
-    @asynccontextmanager
-    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        yield
-        self._open = False
-        for worker in self._workers.values():
-            worker.close()
+def _own(service: Service, protocols: list[ModuleType]) -> list[BaseRoute]:
+    """The routes that belong to no app, and those of the protocols."""
 
-    async def page(self, _: Request) -> Response:
-        return HTMLResponse(self._page, headers={"Content-Security-Policy": self._policy, **_HEADERS})
+    async def page(_: Request) -> Response:
+        return _console.page()
 
-    async def health(self, _: Request) -> Response:
-        return _json({"status": "ok"})
+    async def asset(request: Request) -> Response:
+        found = _console.asset(request.path_params["file"])
+        if found is None:
+            raise Problem(404, "The console has no such file")
+        return found
 
-    async def ready(self, _: Request) -> Response:
-        if not self._open:
+    async def health(_: Request) -> Response:
+        return respond({"status": "ok"})
+
+    async def ready(_: Request) -> Response:
+        if not service.open:
             raise Problem(503, "The server is stopping", headers={"Retry-After": "1"})
-        return _json({"status": "ready", "apps": list(self._apps)})
+        return respond({"status": "ready", "apps": service.shelf.names})
 
-    async def metrics(self, _: Request) -> Response:
-        return PlainTextResponse(self._counts.text(), media_type="text/plain; version=0.0.4")
+    async def metrics(_: Request) -> Response:
+        return Response(service.meters.text(), headers={"Content-Type": _meters.TYPE, "Cache-Control": "no-store"})
 
-    async def openapi(self, _: Request) -> Response:
-        return _json(_about.openapi(self._apps))
+    async def openapi(_: Request) -> Response:
+        names = service.shelf.names
+        return respond(_about.openapi({path: item for one in protocols for path, item in one.paths(names).items()}))
 
-    async def apps(self, _: Request) -> Response:
-        return _json({"apps": [_about.summary(name, app) for name, app in self._apps.items()]})
-
-    async def app(self, request: Request) -> Response:
-        return _json(_about.description(request.path_params["name"], self._worker(request).app))
-
-    async def predict(self, request: Request) -> Response:
-        worker = self._worker(request)
-        name = request.path_params["name"]
-        start = time.perf_counter()
-        try:
-            inputs = await _inputs.read(request, worker.app.modality, self._limits)
-            answers = await worker.answer(inputs)
-            body = _answers(worker.app, inputs, answers)
-        except Problem as problem:
-            self._counts.add(name, problem.status)
-            raise
-        except ClientDisconnect:
-            return Response(status_code=400)
-        self._counts.add(name, 200, inputs=len(answers), seconds=time.perf_counter() - start)
-        return Response(body, media_type="application/json", headers=_HEADERS)
-
-    def _worker(self, request: Request) -> Worker:
-        name = request.path_params["name"]
-        if name not in self._workers:
-            raise Problem(404, "There is no app of that name", known=list(self._apps), remedy="GET /v1/apps lists them")
-        return self._workers[name]
+    get = {"/": page, "/console/{file:path}": asset, "/healthz": health, "/readyz": ready}
+    get |= {"/metrics": metrics, "/openapi.json": openapi}
+    own = [Route(path, endpoint, methods=["GET"]) for path, endpoint in get.items()]
+    return [*own, *(route for one in protocols for route in one.routes(service))]
 
 
-_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+def _unknown(service: Service, templates: Mapping[str, Handler]) -> list[BaseRoute]:
+    """Where requests for an app arrive that the front did not know: the name is wrong (404), or the method (405)."""
+
+    async def unknown(request: Request) -> Response:
+        service.shelf.engine(request.path_params["name"])
+        raise Problem(404, "There is nothing at this path", remedy="Write the app's name without percent signs")
+
+    return [Route(path, unknown, methods=["POST"]) for path in templates]
 
 
-def _answers(app: App, inputs: Inputs, answers: list[Any]) -> bytes:
-    """The brief answers as JSON. Raises Problem 422 that names every input without one."""
-    bad = {index: answer for index, answer in enumerate(answers) if isinstance(answer, BadInput)}
-    if bad:
-        first = next(iter(bad.values()))
-        more = {"errors": [{"index": index, "detail": error.message} for index, error in bad.items()]}
-        raise _problems.from_error(first, more if inputs.many else {})
-    found = [app.brief(answer) for answer in answers]
-    return encode(found if inputs.many else found[0])
-
-
-def _json(value: Any) -> Response:
-    return Response(encode(value), media_type="application/json", headers=_HEADERS)
-
-
-def encode(value: Any) -> bytes:
-    """JSON of an answer; numpy's numbers and arrays become plain ones."""
-    return msgspec.json.encode(value, enc_hook=_plain)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} is not JSON")
+@asynccontextmanager
+async def _lifespan(service: Service, protocols: list[ModuleType], watched: float, _: Starlette) -> AsyncIterator[None]:
+    """Start what runs beside the requests, and at the end answer what was accepted."""
+    tasks = [asyncio.create_task(watch(service.shelf, seconds=watched))] if watched else []
+    tasks += [asyncio.create_task(listen(service.shelf, service.bell))] if service.bell else []
+    yield
+    service.open = False
+    for task in tasks:
+        task.cancel()
+    await service.shelf.close()

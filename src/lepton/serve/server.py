@@ -1,28 +1,44 @@
 """Running the application under uvicorn, in one process or several."""
 
 import inspect
+import os
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from lepton.core.errors import UserError
 from lepton.runtime.app import App, load
-from lepton.serve._inputs import Limits
+from lepton.serve._bell import Bell
+from lepton.serve._guard import Guard, read_keys
+from lepton.serve._limits import Limits
 from lepton.serve.application import application
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Where and how to serve. `port` 0 takes a free one; `threads` are those of a graph."""
+    """Where and how to serve.
+
+    `port` 0 takes a free one; `threads` are those of a graph; `keys` is a file of API keys; `certificate` and
+    `private_key` are PEM files for TLS; apps' folders are looked at each `watched` seconds, 0 for never.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
     threads: int = 1
     limits: Limits = Limits()
+    keys: Path | None = None
+    certificate: Path | None = None
+    private_key: Path | None = None
+    watched: float = 0.0
+
+    def guard(self) -> Guard:
+        """Who may ask. Raises UserError for a file of keys that cannot be read."""
+        return read_keys(self.keys, workers=self.workers) if self.keys else Guard()
 
 
 def load_all(folders: Sequence[str], *, threads: int = 1) -> dict[str, App]:
@@ -68,12 +84,15 @@ def serve(apps: Mapping[str, App], listener: socket.socket, *, folders: Sequence
     import uvicorn
 
     if options.workers == 1:
-        config = uvicorn.Config(application(apps, limits=options.limits), **_QUIET)
-        uvicorn.Server(config).run([listener])
+        made = _application(apps, folders=folders, options=options)
+        uvicorn.Server(uvicorn.Config(made, **_settings(options))).run([listener])
         return
-    factory = partial(build, tuple(folders), options)
-    config = uvicorn.Config(factory, factory=True, workers=options.workers, **_QUIET)
-    _supervise(config, listener)
+    with TemporaryDirectory(prefix="lepton-serve-") as shared:
+        # The library of the meters reads this where it is imported: in the workers.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
+        factory = partial(build, tuple(folders), options, Path(shared))
+        config = uvicorn.Config(factory, factory=True, workers=options.workers, **_settings(options))
+        _supervise(config, listener)
 
 
 def _supervise(config: Any, listener: socket.socket) -> None:
@@ -87,18 +106,31 @@ def _supervise(config: Any, listener: socket.socket) -> None:
     supervisor(config, sockets=[listener], **target).run()
 
 
-def build(folders: Sequence[str], options: Options) -> Any:
-    """The application of one worker process."""
-    return application(load_all(folders, threads=options.threads), limits=options.limits)
+def build(folders: Sequence[str], options: Options, shared: Path) -> Any:
+    """The application of one worker process; `shared` is a folder that all of them have."""
+    apps = load_all(folders, threads=options.threads)
+    return _application(apps, folders=folders, options=options, bell=Bell(shared))
 
 
-_QUIET: Any = {
-    "log_level": "warning",
-    "access_log": False,
-    "server_header": False,
-    "ws": "none",
-    "timeout_graceful_shutdown": 30,
-}
+def _application(apps: Mapping[str, App], *, folders: Sequence[str], options: Options, bell: Bell | None = None) -> Any:
+    places = {name: Path(_split(given)[1]) for name, given in zip(apps, folders, strict=True)}
+    how: Any = {"limits": options.limits, "guard": options.guard(), "watched": options.watched, "bell": bell}
+    return application(apps, folders=places, **how)
+
+
+def _settings(options: Options) -> dict[str, Any]:
+    """What uvicorn is told."""
+    return {
+        "http": "httptools",
+        "ws": "websockets-sansio",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "date_header": False,
+        "timeout_graceful_shutdown": 30,
+        "ssl_certfile": options.certificate,
+        "ssl_keyfile": options.private_key,
+    }
 
 
 def _split(given: str) -> tuple[str, str]:

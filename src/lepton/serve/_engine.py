@@ -1,0 +1,218 @@
+"""One engine answers for an app, in batches of what has queued while it was busy."""
+
+import asyncio
+import os
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from lepton.core.errors import BadInput
+from lepton.core.types import Raw
+from lepton.runtime.app import MAX_BATCH, App, Sample
+from lepton.serve._limits import Limits
+from lepton.serve._meters import AppMeters
+from lepton.serve._problems import Problem
+
+_QUICK = 0.002
+_SMALL = 64 * 2**10
+_MEMORY = 0.1
+
+
+@dataclass(slots=True, eq=False)
+class Ask:
+    """What one request wants answered: raw inputs, or `samples` that came encoded. `size` is in bytes.
+
+    `until` is the time (`time.monotonic`) after which nobody waits for the answer.
+    """
+
+    raws: Sequence[Raw] = ()
+    size: int = 0
+    until: float = float("inf")
+    samples: Sequence[Sample | BadInput] = ()
+    future: "asyncio.Future[list[Any]]" = field(init=False)
+
+    @property
+    def count(self) -> int:
+        """The number of inputs."""
+        return len(self.samples) or len(self.raws)
+
+
+class Engine:
+    """Answers the requests of one app. A lone request never waits for company.
+
+    A hop to a thread costs more than a small model takes. So small requests whose app lately took less than 2 ms for
+    all that is asked are answered on the event loop: those that arrive in one turn of it make one batch. All others
+    are decoded by a pool of threads and answered by the engine's own thread: while it runs one batch, the next queues.
+    """
+
+    def __init__(self, app: App, *, limits: Limits, meters: AppMeters) -> None:
+        self.app = app
+        self._limits = limits
+        self._meters = meters
+        self._turn: list[Ask] = []
+        self._turn_count = 0
+        self._ready: deque[Ask] = deque()
+        self._running = False
+        self._waiting = 0
+        self._behind = 0
+        self._pace = self._read_pace = float("inf")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"lepton-{app.name}")
+        self._decoders = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="lepton-decode")
+
+    def submit(self, ask: Ask) -> bool:
+        """Take a request in; `ask.future` will hold full answers, or BadInput where there is none.
+
+        True says that it is answered within this turn of the event loop or the next.
+        Raises Problem 503 when the queue is full, or too long for the request's deadline.
+        """
+        loop = asyncio.get_running_loop()
+        ask.future = loop.create_future()
+        if self._is_quick(ask):
+            self._turn.append(ask)
+            self._turn_count += ask.count
+            if len(self._turn) == 1:
+                loop.call_soon(self._end_turn)
+            return True
+        self._check_queue(ask)
+        self._waiting += 1
+        self._behind += ask.count
+        self._meters.waiting.set(self._waiting)
+        loop.create_task(self._decode(ask))  # noqa: RUF006 - it is held by the loop until its thread is done
+        return False
+
+    async def drained(self) -> None:
+        """Return when everything that was accepted is answered, and end the threads."""
+        while self._waiting or self._turn:
+            await asyncio.sleep(0.01)
+        self.close()
+
+    def close(self) -> None:
+        """Finish what the threads have begun, and end them."""
+        self._decoders.shutdown(wait=True)
+        self._thread.shutdown(wait=True)
+
+    def warm(self, raws: Sequence[Raw]) -> None:
+        """Answer some inputs, so that the first request finds a session that has run and a known pace."""
+        for raw in raws:
+            self._work(self._samples(Ask([raw])))
+
+    def _is_quick(self, ask: Ask) -> bool:
+        count = self._turn_count + ask.count
+        return not self._waiting and ask.size <= _SMALL and (self._pace + self._read_pace) * count < _QUICK
+
+    def _check_queue(self, ask: Ask) -> None:
+        if self._waiting >= self._limits.queue:
+            raise _busy(f"{self._waiting} requests wait already", wait=self._wait(self._behind))
+        wait = self._wait(self._behind + ask.count)
+        if time.monotonic() + wait > ask.until:
+            raise _busy(f"The answer would take {wait:.1f} s, longer than this request may wait", wait=wait)
+
+    def _wait(self, count: int) -> float:
+        """Seconds that `count` inputs take, as far as is known."""
+        return 0.0 if self._pace == float("inf") else self._pace * count
+
+    def _end_turn(self) -> None:
+        asks, self._turn, self._turn_count = self._turn, [], 0
+        self._give(asks, *self._attempt([one for ask in asks for one in self._samples(ask)]))
+
+    def _samples(self, ask: Ask) -> Sequence[Sample | BadInput]:
+        if ask.samples:
+            return ask.samples
+        start = time.perf_counter()
+        found = [self.app.read(raw) for raw in ask.raws]
+        self._read_pace = _follow(self._read_pace, (time.perf_counter() - start) / len(found))
+        return found
+
+    async def _decode(self, ask: Ask) -> None:
+        try:
+            if not ask.samples:
+                ask.samples = await asyncio.get_running_loop().run_in_executor(self._decoders, self._samples, ask)
+        except Exception as error:  # noqa: BLE001 - a bug belongs to the request that met it
+            self._leave(ask)
+            _fail([ask], error)
+            return
+        self._ready.append(ask)
+        if not self._running:
+            await self._run()
+
+    async def _run(self) -> None:
+        """Answer what is ready, batch after batch, until nothing is."""
+        self._running = True
+        loop = asyncio.get_running_loop()
+        while self._ready:
+            asks = self._next()
+            together = [one for ask in asks for one in ask.samples]
+            found = await loop.run_in_executor(self._thread, self._attempt, together)
+            for ask in asks:
+                self._leave(ask)
+            self._give(asks, *found)
+        self._running = False
+
+    def _next(self) -> list[Ask]:
+        """The oldest requests, as many as make a batch; those that nobody waits for are dropped."""
+        asks: list[Ask] = []
+        count = 0
+        while self._ready and (not asks or count + self._ready[0].count <= MAX_BATCH):
+            ask = self._ready.popleft()
+            if self._is_waited_for(ask):
+                asks.append(ask)
+                count += ask.count
+        return asks
+
+    def _is_waited_for(self, ask: Ask) -> bool:
+        late = time.monotonic() > ask.until
+        if late and not ask.future.done():
+            ask.future.set_exception(_busy("The request's time was over before its turn came", wait=1.0))
+        if ask.future.done():
+            self._leave(ask)
+            self._meters.dropped.inc()
+            return False
+        return True
+
+    def _leave(self, ask: Ask) -> None:
+        self._waiting -= 1
+        self._behind -= ask.count
+        self._meters.waiting.set(self._waiting)
+
+    def _attempt(self, samples: Sequence[Sample | BadInput]) -> tuple[list[Any], Exception | None]:
+        try:
+            return self._work(samples), None
+        except Exception as error:  # noqa: BLE001 - a bug is told to every request it hit, and the engine goes on
+            return [], error
+
+    def _work(self, samples: Sequence[Sample | BadInput]) -> list[Any]:
+        if not samples:
+            return []
+        start = time.perf_counter()
+        found = self.app.answer(samples)
+        self._pace = _follow(self._pace, (time.perf_counter() - start) / len(samples))
+        self._meters.batch.observe(len(samples))
+        return found
+
+    def _give(self, asks: Sequence[Ask], found: list[Any], error: Exception | None) -> None:
+        """Hand every request its part of the answers."""
+        if error is not None:
+            _fail(asks, error)
+            return
+        start = 0
+        for ask in asks:
+            if not ask.future.done():
+                ask.future.set_result(found[start : start + ask.count])
+            start += ask.count
+
+
+def _follow(mean: float, new: float) -> float:
+    return new if mean == float("inf") else mean + _MEMORY * (new - mean)
+
+
+def _fail(asks: Sequence[Ask], error: Exception) -> None:
+    for ask in asks:
+        if not ask.future.done():
+            ask.future.set_exception(error)
+
+
+def _busy(detail: str, *, wait: float) -> Problem:
+    return Problem(503, detail, headers={"Retry-After": str(max(1, round(wait)))}, remedy="Try again later")

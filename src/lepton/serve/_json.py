@@ -1,0 +1,25 @@
+"""JSON answers."""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+from starlette.responses import Response
+
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def respond(value: Any) -> Response:
+    """A value as a JSON response that nobody keeps."""
+    return Response(encode(value), media_type="application/json", headers=HEADERS)
+
+
+def encode(value: Any) -> bytes:
+    """JSON of an answer; numpy's numbers and arrays become plain ones."""
+    return msgspec.json.encode(value, enc_hook=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is not JSON")

@@ -1,0 +1,29 @@
+"""The server's log: one JSON object a line on standard error."""
+
+import logging
+import time
+
+import msgspec
+
+from lepton.serve._front import ACCESS
+
+
+class Lines(logging.Formatter):
+    """A record as a JSON object: time, level, message, and the facts that came with it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        told = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line = {"time": f"{told}.{int(record.msecs):03d}Z", "level": record.levelname.lower(), "from": record.name}
+        line |= {"message": record.getMessage(), **getattr(record, "facts", {})}
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(line).decode()
+
+
+def start(*, access: bool) -> None:
+    """Write warnings and worse; with `access` a line for every request that asked an app, too."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(Lines())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    ACCESS.setLevel(logging.INFO if access else logging.WARNING)
