@@ -7,19 +7,19 @@ from typing import Annotated, Any, Literal
 
 from lepton.bundle import golden
 from lepton.compress._candidate import Candidate
-from lepton.core import machine, plugins, seeds, settings
+from lepton.core import files, machine, plugins, seeds, settings
 from lepton.core.settings import Range
 from lepton.core.types import Raw, Record
 from lepton.runtime import app as apps
 from lepton.runtime.app import App
-from lepton.stages import _assemble, _card, _encoded, _model, _plans, _synthetic
+from lepton.stages import _assemble, _card, _encoded, _figures, _model, _plans, _synthetic
 from lepton.stages._plans import REFERENCE, Plan
 from lepton.stages._records import read_records
 from lepton.stages._stage import Stage
 
 SECTION = "package"
 AFTER = ("prepare", "train", "compress", "evaluate")
-ROOMS = ("runtime", "bundle", "transforms", "tasks", "core")
+ROOMS = ("runtime", "bundle", "transforms", "tasks", "metrics", "report", "core")
 MEASURES = False
 
 Form = Callable[[list[Raw]], list[Any]]
@@ -55,9 +55,10 @@ def run(stage: Stage) -> None:
     stage.fact(parity=_parity(work.forms(served), validation[: stage.settings.parity]))
     kept = _golden(stage, served, validation)
     more = {"contract": work.contract(), "machine": machine.fingerprint(), "provenance": work.provenance()}
-    files = {**kept, "CARD.md": _card.render(stage, work.winner, more).encode()}
+    told = files.canonical(_figures.figures(stage)).encode()
+    beside = {**kept, "CARD.md": _card.render(stage, work.winner, more).encode(), _figures.NAME: told}
     shipped = work.candidate(work.winner["folder"])
-    bundle = _assemble.write(stage.folder / "app", work.parts(more), shipped, files=files)
+    bundle = _assemble.write(stage.folder / "app", work.parts(more), shipped, files=beside)
     listed = bundle.manifest.files
     stage.fact(app={"id": bundle.id, "size_mb": bundle.size_mb(), "files": listed, "golden": len(kept)}, **more)
 
