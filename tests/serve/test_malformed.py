@@ -236,7 +236,7 @@ WIRE = {
     "noise": bytes(range(256)) + b"\r\n\r\n",
     "the start of TLS": b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" + bytes(40) + b"\r\n\r\n",
     "one word": b"HELLO\r\n\r\n",
-    "no version": b"GET /healthz\r\n\r\n",
+    "a version from the future": b"GET /healthz HTTP/9.9\r\n\r\n",
     "a space in a header's name": b"GET /healthz HTTP/1.1\r\nHost: x\r\nX Long: y\r\n\r\n",
     "a path upwards": b"GET /v1/apps/../../../etc/passwd HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
     "a header without a colon": b"GET /healthz HTTP/1.1\r\nHost x\r\n\r\n",

@@ -116,7 +116,7 @@ class Engine:
 
     def _end_turn(self) -> None:
         asks, self._turn, self._turn_count = self._turn, [], 0
-        self._give(asks, *self._attempt([one for ask in asks for one in self._samples(ask)]))
+        self._give(asks, *self._attempt(asks))
 
     def _samples(self, ask: Ask) -> Sequence[Sample | BadInput]:
         if ask.samples:
@@ -144,8 +144,7 @@ class Engine:
         loop = asyncio.get_running_loop()
         while self._ready:
             asks = self._next()
-            together = [one for ask in asks for one in ask.samples]
-            found = await loop.run_in_executor(self._thread, self._attempt, together)
+            found = await loop.run_in_executor(self._thread, self._attempt, asks)
             for ask in asks:
                 self._leave(ask)
             self._give(asks, *found)
@@ -177,9 +176,9 @@ class Engine:
         self._behind -= ask.count
         self._meters.waiting.set(self._waiting)
 
-    def _attempt(self, samples: Sequence[Sample | BadInput]) -> tuple[list[Any], Exception | None]:
+    def _attempt(self, asks: Sequence[Ask]) -> tuple[list[Any], Exception | None]:
         try:
-            return self._work(samples), None
+            return self._work([one for ask in asks for one in self._samples(ask)]), None
         except Exception as error:  # noqa: BLE001 - a bug is told to every request it hit, and the engine goes on
             return [], error
 
