@@ -20,6 +20,7 @@ ROOMS = (
     "adapt",
     "explain",
     "stages",
+    "deploy",
     "cli",
 )
 

@@ -58,8 +58,8 @@ def _foreign(room: str) -> dict[str, EntryPoint]:
 
 
 def _name(room: str, stem: str) -> str:
-    """Tasks and commands bear names with hyphens; file names cannot."""
-    return stem.replace("_", "-") if room in ("tasks", "cli") else stem
+    """Tasks, commands and targets bear names with hyphens; file names cannot."""
+    return stem.replace("_", "-") if room in ("tasks", "cli", "deploy") else stem
 
 
 def _stem(name: str) -> str:
