@@ -11,8 +11,15 @@ from lepton.core.settings import Plugin
 from lepton.stages import _recipe
 
 HERE = Path(__file__).parent / "reference"
-VERBS = {"models": "build", "transforms": "fit", "compress": "compress", "checks": "find", "formats": "read"}
-ROOMS = ("tasks", "formats", "transforms", "models", "compress", "metrics", "checks", "stages", "cli")
+VERBS = {
+    "models": "build",
+    "transforms": "fit",
+    "compress": "compress",
+    "checks": "find",
+    "formats": "read",
+    "deploy": "deploy",
+}
+ROOMS = ("tasks", "formats", "transforms", "models", "compress", "metrics", "checks", "stages", "deploy", "cli")
 
 
 def main() -> int:

@@ -9,7 +9,11 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "lepton"
 HEAVY = {"torch", "transformers", "sklearn", "onnx", "peft", "safetensors", "onnxscript"}
-APPLICATION = ("core", "metrics", "transforms", "tasks", "formats", "checks", "bundle", "runtime", "serve", "report")
+APPLICATION = (
+    *("core", "metrics", "transforms", "tasks", "formats", "checks"),
+    *("bundle", "runtime", "serve", "report", "deploy"),
+)
+APART = ("models", "compress", "formats", "metrics", "tasks", "checks", "adapt", "explain", "deploy", "cli")
 MAY_USE = {
     "core": set(),
     "metrics": {"core"},
@@ -21,6 +25,7 @@ MAY_USE = {
     "runtime": {"core", "transforms", "tasks", "metrics", "bundle"},
     "serve": {"core", "transforms", "tasks", "bundle", "runtime"},
     "report": {"core", "metrics"},
+    "deploy": {"core", "bundle", "runtime"},
     "models": {"core"},
     "training": {"core", "models"},
     "export": {"core"},
@@ -69,7 +74,7 @@ def test_application_side_imports_nothing_heavy_at_module_level(path: Path) -> N
 
 @pytest.mark.parametrize("path", [path for path in FILES if not path.stem.startswith("_")], ids=str)
 def test_plugins_of_a_room_do_not_know_each_other(path: Path) -> None:
-    if room(path) not in ("models", "compress", "formats", "metrics", "tasks", "checks", "adapt", "explain", "cli"):
+    if room(path) not in APART:
         return
     siblings = {
         f"lepton.{room(path)}.{other.stem}" for other in path.parent.glob("*.py") if not other.stem.startswith("_")

@@ -22,6 +22,7 @@ VERBS = {
     "models": ("build", "smaller"),
     "compress": ("compress",),
     "stages": ("run", "inputs"),
+    "deploy": ("deploy",),
     "cli": ("arguments", "main"),
 }
 FOUND = [(room, name) for room in VERBS for name in plugins.names(room)]
