@@ -183,8 +183,9 @@ def test_the_more_promising_half_goes_on_and_the_cheapest_is_trained_in_full(sea
         *((f"shrink(width {width})", False) for width in (0.6, 0.7)),
     ]
     assert [call for call in world.calls if call.startswith("train") and call.endswith(" 1")] == [
-        *["train 0.4 1"] * 3,
-    ], "once with the chain, once without, and once packed"
+        *["train 0.4 1"] * 3,  # once with the chain, once without, and once packed
+        *(f"train {width} 1" for width in (0.2, 0.3) for _ in range(2)),
+    ], "what would be cheaper still is tried while the budget lasts; what would not be is not"
 
 
 def test_while_none_of_the_best_keeps_the_contract_the_rest_is_tried(search) -> None:

@@ -21,7 +21,7 @@ from lepton.core.settings import Range
 from lepton.models._audio import channels_last
 
 TAKES, GIVES = ("network",), "network"
-AUTO: tuple[Mapping[str, Any], ...] = ({"share": 0.3}, {"share": 0.5}, {"share": 0.75})
+AUTO: tuple[Mapping[str, Any], ...] = ({"share": 0.3}, {"share": 0.5}, {"share": 0.75}, {"share": 0.88})
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)

@@ -92,7 +92,7 @@ class Search:
             field_, left = self._halved(field_, effort)
             rest = [*left, *rest]
         for sketch in sorted([*field_, *rest], key=lambda sketch: _proposals.trains(sketch.plan)):
-            if self._would_win(sketch.cost) and not (sketch in rest and self._trained_winner()):
+            if self._would_win(sketch.cost):
                 self._finish(sketch)
 
     # What is measured -------------------------------------------------------------------------------------------
@@ -343,9 +343,6 @@ class Search:
         """Whether a trial's drop is inside the limit."""
         limit, _ = _trials.allowed_drop(self.bench.contract, len(self.bench.truth))
         return _trials.within(trial.drop_bound, limit)
-
-    def _trained_winner(self) -> bool:
-        return any(self._keeps(trial) and Plan(tuple(trial.steps)).network for trial in self.trials)
 
     def _would_win(self, cost: Cost) -> bool:
         """Whether a plan at this cost would be shipped in place of what keeps the contract so far."""
