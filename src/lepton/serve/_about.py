@@ -15,9 +15,9 @@ def summary(name: str, app: App) -> dict[str, Any]:
 
 
 def description(name: str, app: App) -> dict[str, Any]:
-    """All about an app that its manifest and card tell."""
+    """All about an app that its manifest, its card and its figures tell; None where it carries none."""
     manifest = app.manifest
-    card = app.bundle.path("CARD.md") if "CARD.md" in manifest.files else None
+    card, figures = (_text(app, file) for file in ("CARD.md", "figures.json"))
     return {
         **summary(name, app),
         "classes": manifest.classes,
@@ -27,8 +27,13 @@ def description(name: str, app: App) -> dict[str, Any]:
         "decode": manifest.decode,
         "contract": manifest.contract,
         "size_mb": app.bundle.size_mb(),
-        "card": card.read_text(encoding="utf-8") if card else None,
+        "card": card,
+        "figures": msgspec.json.decode(figures) if figures else None,
     }
+
+
+def _text(app: App, file: str) -> str | None:
+    return app.bundle.path(file).read_text(encoding="utf-8") if file in app.manifest.files else None
 
 
 def openapi(paths: Mapping[str, Any]) -> dict[str, Any]:
