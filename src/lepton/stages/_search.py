@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from lepton.compress._candidate import Candidate
@@ -18,6 +19,7 @@ from lepton.core.ledger import Ledger
 from lepton.core.progress import Progress
 from lepton.runtime.app import App
 from lepton.stages import _plans, _proposals, _trials
+from lepton.stages._hopes import Hopes
 from lepton.stages._plans import Maker, Plan, Step
 from lepton.stages._trials import Bench, Cost, Rung, Sketch, Trial
 
@@ -26,12 +28,6 @@ RUNGS = (0.1, 0.3)
 
 _SKETCHING, _TRYING = 0.3, 0.6
 """Shares of the budget after which no more plans are sketched, and no more are trained a little."""
-
-_HOPE = 0.5
-"""How far a plan may be behind before training, in shares of the reference's errors, before little is hoped of it."""
-
-_SIZE = 0.25
-"""What a halving of the size is worth, in halvings of the time."""
 
 _CHEAPER = 0.9
 """A plan is worth training when time or size is at most this share of what needs no training."""
@@ -91,7 +87,10 @@ class Search:
         for effort in RUNGS:
             field_, left = self._halved(field_, effort)
             rest = [*left, *rest]
-        for sketch in sorted([*field_, *rest], key=lambda sketch: _proposals.trains(sketch.plan)):
+        left = sorted([*field_, *rest], key=lambda sketch: _proposals.trains(sketch.plan))
+        while left:
+            sketch = min(left, key=self._is_far_off)  # of equals the first, which is the most promising
+            left.remove(sketch)
             if self._would_win(sketch.cost):
                 self._finish(sketch)
 
@@ -280,25 +279,9 @@ class Search:
 
         def key(row: Scored) -> tuple[float, float]:
             metric, sketch, _ = row
-            return self._promise(metric, sketch.cost, (best[_proposals.anew(sketch.plan)], effort))
+            return self._hopes.promise(metric, sketch.cost, best=best[_proposals.anew(sketch.plan)], effort=effort)
 
         return sorted(scored, key=key)
-
-    def _promise(self, metric: float, cost: Cost, rung: tuple[float, float]) -> tuple[float, float]:
-        """A key by which the most promising plan goes first: by what it would gain times how likely it seems.
-
-        It seems the less likely the further its metric is behind the best of its kind after the same effort (`rung`
-        has both), measured by the drop that is allowed, by how far that best is behind the reference and, the less it
-        was trained the more so, by the reference's own errors. Gains count by half octaves, so that noise in times does
-        not decide; of equals the smaller goes first.
-        """
-        best, effort = rung
-        limit, _ = _trials.allowed_drop(self.bench.contract, len(self.bench.truth))
-        reference = self.trials[0]
-        behind = max(min(best, reference.metric) - metric, 0.0)
-        scale = limit + max(reference.metric - best, 0.0) + _HOPE * (1 - effort) * max(1 - reference.metric, 0.0)
-        gain = _octaves(1 / cost.ratio.value) + _SIZE * _octaves(reference.size_mb / cost.size_mb)
-        return -round(math.exp(-behind / max(scale, 1e-6)) * max(gain, 0.1), 1), cost.size_mb
 
     def _finish(self, sketch: Sketch) -> None:
         """Train a plan in full and measure it with the steps on the graph that make it cheap."""
@@ -308,8 +291,22 @@ class Search:
             return
         found = [self.trial(sketch.plan.then(*suffix)) for suffix in sketch.suffixes[:2]]
         made = [trial for trial in found if trial is not None]
+        ran = self._last_rung(sketch)
+        if ran is not None and made:
+            self._hopes.learn(sketch, before=ran.metric, after=max(trial.metric for trial in made))
         self._packed(made)
         self._repaired(sketch, made)
+
+    def _is_far_off(self, sketch: Sketch) -> bool:
+        ran = self._last_rung(sketch)
+        return ran is not None and self._hopes.is_far_off(sketch, ran.metric)
+
+    def _last_rung(self, sketch: Sketch) -> Rung | None:
+        return next((rung for rung in reversed(self.rungs) if rung.plan == sketch.plan.name), None)
+
+    @cached_property
+    def _hopes(self) -> Hopes:
+        return Hopes(self.bench, self.trials[0])
 
     def _packed(self, trials: Sequence[Trial]) -> None:
         """Store the weights of the cheapest plan that keeps its answers in fewer bits."""
@@ -331,8 +328,8 @@ class Search:
 
     def _estimate(self, sketch: Sketch) -> float:
         """Seconds that training in full would take, from the last rung."""
-        ran = [rung for rung in self.rungs if rung.plan == sketch.plan.name]
-        return ran[-1].seconds / ran[-1].effort if ran else 0.0
+        ran = self._last_rung(sketch)
+        return ran.seconds / ran.effort if ran else 0.0
 
     # The contract and the clock ---------------------------------------------------------------------------------
 
@@ -341,8 +338,7 @@ class Search:
 
     def _near(self, trial: Trial) -> bool:
         """Whether a trial's drop is inside the limit."""
-        limit, _ = _trials.allowed_drop(self.bench.contract, len(self.bench.truth))
-        return _trials.within(trial.drop_bound, limit)
+        return _trials.within(trial.drop_bound, self._hopes.limit)
 
     def _would_win(self, cost: Cost) -> bool:
         """Whether a plan at this cost would be shipped in place of what keeps the contract so far."""
@@ -375,11 +371,6 @@ class Search:
         now = time.monotonic() - self._began
         self.journal.write("spent", spent=now - self._marked)
         self._marked = now
-
-
-def _octaves(times: float) -> float:
-    """How often something was halved, to the next half."""
-    return round(2 * math.log2(times)) / 2
 
 
 def _used(trial: Trial) -> set[str]:
