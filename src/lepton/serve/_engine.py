@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from lepton.core.errors import BadInput
@@ -116,7 +117,7 @@ class Engine:
 
     def _end_turn(self) -> None:
         asks, self._turn, self._turn_count = self._turn, [], 0
-        self._give(asks, *self._attempt(asks))
+        _give(asks, self._attempt(asks))
 
     def _samples(self, ask: Ask) -> Sequence[Sample | BadInput]:
         if ask.samples:
@@ -132,7 +133,7 @@ class Engine:
                 ask.samples = await asyncio.get_running_loop().run_in_executor(self._decoders, self._samples, ask)
         except Exception as error:  # noqa: BLE001 - a bug belongs to the request that met it
             self._leave(ask)
-            _fail([ask], error)
+            _give([ask], [error])
             return
         self._ready.append(ask)
         if not self._running:
@@ -147,7 +148,7 @@ class Engine:
             found = await loop.run_in_executor(self._thread, self._attempt, asks)
             for ask in asks:
                 self._leave(ask)
-            self._give(asks, *found)
+            _give(asks, found)
         self._running = False
 
     def _next(self) -> list[Ask]:
@@ -176,11 +177,13 @@ class Engine:
         self._behind -= ask.count
         self._meters.waiting.set(self._waiting)
 
-    def _attempt(self, asks: Sequence[Ask]) -> tuple[list[Any], Exception | None]:
+    def _attempt(self, asks: Sequence[Ask]) -> list[list[Any] | Exception]:
+        """The answers to every request, or the error that it met alone: it takes no companion with it."""
         try:
-            return self._work([one for ask in asks for one in self._samples(ask)]), None
-        except Exception as error:  # noqa: BLE001 - a bug is told to every request it hit, and the engine goes on
-            return [], error
+            found = iter(self._work([one for ask in asks for one in self._samples(ask)]))
+        except Exception as error:  # noqa: BLE001 - a bug is told to the request it hit, and the engine goes on
+            return [error] if len(asks) == 1 else [one for ask in asks for one in self._attempt([ask])]
+        return [list(islice(found, ask.count)) for ask in asks]
 
     def _work(self, samples: Sequence[Sample | BadInput]) -> list[Any]:
         if not samples:
@@ -191,26 +194,20 @@ class Engine:
         self._meters.batch.observe(len(samples))
         return found
 
-    def _give(self, asks: Sequence[Ask], found: list[Any], error: Exception | None) -> None:
-        """Hand every request its part of the answers."""
-        if error is not None:
-            _fail(asks, error)
-            return
-        start = 0
-        for ask in asks:
-            if not ask.future.done():
-                ask.future.set_result(found[start : start + ask.count])
-            start += ask.count
-
 
 def _follow(mean: float, new: float) -> float:
     return new if mean == float("inf") else mean + _MEMORY * (new - mean)
 
 
-def _fail(asks: Sequence[Ask], error: Exception) -> None:
-    for ask in asks:
-        if not ask.future.done():
-            ask.future.set_exception(error)
+def _give(asks: Sequence[Ask], found: Sequence[list[Any] | Exception]) -> None:
+    """Hand every request its answers, or its error."""
+    for ask, one in zip(asks, found, strict=True):
+        if ask.future.done():
+            continue
+        if isinstance(one, Exception):
+            ask.future.set_exception(one)
+        else:
+            ask.future.set_result(one)
 
 
 def _busy(detail: str, *, wait: float) -> Problem:

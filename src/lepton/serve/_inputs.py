@@ -158,14 +158,15 @@ def _from_json(body: bytes, modality: str, most: int) -> Inputs:
     items = found if isinstance(found, list) else [found]
     if not 1 <= len(items) <= most:
         raise Problem(422 if not items else 413, f"There must be 1 to {most} inputs", received=len(items))
-    raws: list[Raw] = list(items) if modality == "text" else [_media(item, index) for index, item in enumerate(items)]
+    raws: list[Raw] = list(items) if modality == "text" else [media(item, index) for index, item in enumerate(items)]
     return Inputs(raws, many, len(body))
 
 
 _FORM = '{"inputs": [...]} with texts, or media in base64'
 
 
-def _media(item: str, index: int) -> bytes:
+def media(item: str, index: int) -> bytes:
+    """The bytes that a text in base64, or a data URL, stands for. Raises Problem 422 that names the `index`."""
     text = item.partition(",")[2] if item.startswith("data:") else item
     try:
         return binascii.a2b_base64("".join(text.split()), strict_mode=True)
