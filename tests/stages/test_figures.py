@@ -11,6 +11,8 @@ from lepton.core.progress import Silent
 from lepton.stages import _figures, _road
 from lepton.stages._stage import Stage
 
+METRICS = {"accuracy": {"value": 1.0}, "calibration_error": {"value": 0.1}}
+
 
 def trial(plan: str, metric: float, ratio: float, *, kept: bool) -> dict[str, Any]:
     clauses = [
@@ -27,7 +29,7 @@ def stage(tmp_path: Path) -> Stage:
     compress = {"trials": trials, "winner": "int8_static", "metric": "calibration_error", "torch": None}
     told = {
         "compress": {**compress, "validation_records": 40, "drop_limit": {"value": 0.01, "origin": "the contract"}},
-        "evaluate": {"n": 7, "metrics": {"accuracy": {"value": 1.0}}, "baselines": [], "mistakes": ["not for an app"]},
+        "evaluate": {"n": 7, "metrics": METRICS, "baselines": [], "mistakes": ["not for an app"]},
     }
     for name, facts in told.items():
         (tmp_path / name).mkdir()
@@ -51,7 +53,8 @@ def test_times_are_those_measured_in_turn_with_the_reference(stage: Stage) -> No
 
 
 def test_of_the_test_set_scores_are_told_and_no_records(stage: Stage) -> None:
-    assert _figures.figures(stage)["test"] == {"n": 7, "metrics": {"accuracy": {"value": 1.0}}, "baselines": []}
+    expected = {"n": 7, "metrics": METRICS, "baselines": [], "lower_is_better": ["calibration_error"]}
+    assert _figures.figures(stage)["test"] == expected
 
 
 def test_an_app_carries_them_beside_what_it_needs_to_answer(project: Path) -> None:

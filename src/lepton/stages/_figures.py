@@ -15,12 +15,15 @@ NAME = "figures.json"
 
 
 def figures(stage: Stage) -> dict[str, Any]:
-    """`{"test": {"n", "metrics", "baselines"}, "search": {...}}`, from the facts that the stages before told."""
+    """`{"test": {"n", "metrics", "baselines", ...}, "search": {...}}`, from the facts that the stages before told."""
     told = {name: stage.read(name, "artifact.json")["facts"] for name in ("evaluate", "compress")}
-    return {
-        "test": {key: told["evaluate"][key] for key in ("n", "metrics", "baselines")},
-        "search": _search(told["compress"]),
-    }
+    test = {key: told["evaluate"][key] for key in ("n", "metrics", "baselines")}
+    lower = [name for name in test["metrics"] if _lower_is_better(name)]
+    return {"test": {**test, "lower_is_better": lower}, "search": _search(told["compress"])}
+
+
+def _lower_is_better(metric: str) -> bool:
+    return bool(plugins.load("metrics", metric).LOWER_IS_BETTER)
 
 
 def _search(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -28,7 +31,7 @@ def _search(told: Mapping[str, Any]) -> dict[str, Any]:
     reference = next(trial for trial in told["trials"] if trial["plan"] == REFERENCE)
     return {
         "metric": told["metric"],
-        "lower_is_better": bool(plugins.load("metrics", told["metric"]).LOWER_IS_BETTER),
+        "lower_is_better": _lower_is_better(told["metric"]),
         "records": told["validation_records"],
         "drop": told["drop_limit"]["value"],
         "limits": {clause["name"]: clause["asked"] for clause in reference["clauses"]},
