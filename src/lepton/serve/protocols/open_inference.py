@@ -1,0 +1,254 @@
+"""The Open Inference Protocol, version 2, with the binary tensor extension: `POST /v2/models/{name}/infer`.
+
+What an app takes and gives is told in `lepton.serve._signature`, and by `GET /v2/models/{name}`.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from lepton.serve import _infer, _inputs, _tensors
+from lepton.serve._infer import PLATFORM, SERVER, VERSION, Asked
+from lepton.serve._json import encode, respond
+from lepton.serve._problems import Problem
+from lepton.serve._service import Service
+from lepton.serve._signature import Port, Signature
+from lepton.serve._tensors import BYTES, Tensor
+
+_LENGTH = b"inference-header-content-length"
+_Element = TypeVar("_Element")
+
+
+class _Size(msgspec.Struct):
+    binary_data_size: int | None = None
+
+
+class _Input(msgspec.Struct, Generic[_Element]):
+    name: str
+    shape: list[int]
+    datatype: str
+    data: list[_Element] | None = None
+    parameters: _Size | None = None
+
+
+class _Form(msgspec.Struct):
+    binary_data: bool | None = None
+
+
+class _Wanted(msgspec.Struct):
+    name: str
+    parameters: _Form | None = None
+
+
+class _Forms(msgspec.Struct):
+    binary_data_output: bool | None = None
+
+
+class _Body(msgspec.Struct, Generic[_Element]):
+    """The JSON of a request; members that are not known are left alone, as the protocol wants it."""
+
+    inputs: list[_Input[_Element]]
+    id: str | None = None
+    outputs: list[_Wanted] | None = None
+    parameters: _Forms | None = None
+
+
+class _Output(msgspec.Struct, omit_defaults=True):
+    name: str
+    datatype: str
+    shape: Sequence[int]
+    data: Any = None
+    parameters: _Size | None = None
+
+
+class _Reply(msgspec.Struct, omit_defaults=True):
+    model_name: str
+    model_version: str
+    outputs: list[_Output]
+    id: str | None = None
+
+
+_NUMBERS = msgspec.json.Decoder(_Body[int | float | str | list[Any]])
+_TRUTHS = msgspec.json.Decoder(_Body[int | float | str | bool | list[Any]])
+
+
+async def infer(service: Service, request: Request, name: str) -> Response:
+    """Answer the tensors of a request."""
+    data = await _inputs.body(request, service)
+    try:
+        signature = await _infer.model(service, name)
+        body, rest = _parsed(data, request.scope["headers"], signature)
+        asked = Asked(_given(body, rest), [one.name for one in body.outputs or ()], len(data))
+        app, tensors = await _infer.infer(service, name, asked, request=request)
+    finally:
+        service.release(len(data))
+    return _reply(name, body, tensors, app=app.bundle.id)
+
+
+ASKS = {"/v2/models/{name}/infer": infer, f"/v2/models/{{name}}/versions/{VERSION}/infer": infer}
+
+
+def routes(service: Service) -> list[BaseRoute]:
+    """What is served, and whether it is ready; what Triton's clients ask besides."""
+
+    async def server(_: Request) -> Response:
+        return respond({**SERVER, "extensions": ["binary_tensor_data", "model_configuration"]})
+
+    async def live(_: Request) -> Response:
+        return respond({"live": True})
+
+    async def ready(_: Request) -> Response:
+        _infer.check_open(service)
+        return respond({"ready": True})
+
+    async def index(_: Request) -> Response:
+        models = [{"name": name, "version": VERSION, "state": "READY", "reason": ""} for name in service.shelf.names]
+        return respond(models)
+
+    own = [
+        Route("/v2", server, methods=["GET"]),
+        Route("/v2/health/live", live, methods=["GET"]),
+        Route("/v2/health/ready", ready, methods=["GET"]),
+        Route("/v2/repository/index", index, methods=["POST"]),
+    ]
+    return [*own, *_of_models(service)]
+
+
+def _of_models(service: Service) -> list[BaseRoute]:
+    """The routes of one model, of its version that is there or of the one that is named."""
+
+    async def metadata(request: Request) -> Response:
+        name = request.path_params["name"]
+        return respond(_metadata(name, await _asked(service, request)))
+
+    async def ready(request: Request) -> Response:
+        await _asked(service, request)
+        _infer.check_open(service)
+        return respond({"name": request.path_params["name"], "ready": True})
+
+    async def config(request: Request) -> Response:
+        name = request.path_params["name"]
+        return respond(_config(name, await _asked(service, request)))
+
+    async def other(request: Request) -> Response:
+        await _asked(service, request)
+        return await infer(service, request, request.path_params["name"])
+
+    both = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
+    found = {"": metadata, "/ready": ready, "/config": config}
+    gets = [Route(path + end, endpoint, methods=["GET"]) for path in both for end, endpoint in found.items()]
+    return [*gets, *(Route(f"{path}/infer", other, methods=["POST"]) for path in both)]
+
+
+async def _asked(service: Service, request: Request) -> Signature:
+    return await _infer.model(service, request.path_params["name"], request.path_params.get("version", ""))
+
+
+def _metadata(name: str, signature: Signature) -> dict[str, Any]:
+    return {
+        "name": name,
+        "versions": [VERSION],
+        "platform": PLATFORM,
+        "inputs": [_tensor(port) for port in signature.inputs],
+        "outputs": [_tensor(port) for port in signature.outputs],
+    }
+
+
+def _tensor(port: Port) -> dict[str, Any]:
+    return {"name": port.name, "datatype": port.datatype, "shape": port.shape}
+
+
+def _config(name: str, signature: Signature) -> dict[str, Any]:
+    """The model's configuration as Triton writes it; shapes have the batch axis, so `max_batch_size` is 0."""
+    inputs = [{**_configured(port), "optional": True} for port in signature.inputs]
+    outputs = [_configured(port) for port in signature.outputs]
+    return {"name": name, "platform": PLATFORM, "max_batch_size": 0, "input": inputs, "output": outputs}
+
+
+def _configured(port: Port) -> dict[str, Any]:
+    kind = "STRING" if port.datatype == BYTES else port.datatype
+    return {"name": port.name, "data_type": f"TYPE_{kind}", "dims": port.shape}
+
+
+def _parsed(data: bytes, headers: Iterable[tuple[bytes, bytes]], signature: Signature) -> tuple[_Body[Any], memoryview]:
+    """The JSON of a body, and the bytes behind it."""
+    length = _head_length(headers, len(data))
+    decode = (_TRUTHS if signature.has_truths else _NUMBERS).decode
+    try:
+        return decode(data if length is None else data[:length]), memoryview(data)[length or len(data) :]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        rule = "It is JSON of the Open Inference Protocol"
+        remedy = "Where bytes follow the JSON, say its length: Inference-Header-Content-Length"
+        raise Problem(400, f"The request cannot be read: {error}", rule=rule, remedy=remedy) from error
+
+
+def _head_length(headers: Iterable[tuple[bytes, bytes]], size: int) -> int | None:
+    """The length of the JSON where bytes follow it, else None."""
+    found = None
+    for name, value in headers:
+        if name == _LENGTH:
+            found = value
+        elif name == b"content-encoding" and value != b"identity":
+            raise Problem(415, "A body is sent as it is, without Content-Encoding")
+    if found is None:
+        return None
+    if not found.isdigit() or not 1 <= int(found[:20]) <= size:
+        rule = f"It is the length of the JSON, between 1 and the body's own, {size:,}"
+        received = found[:40].decode("latin-1")
+        raise Problem(400, "Inference-Header-Content-Length is wrong", rule=rule, received=received)
+    return int(found)
+
+
+def _given(body: _Body[Any], rest: memoryview) -> list[Tensor]:
+    """The tensors of a request; those that are binary follow one another in `rest`."""
+    found = []
+    place = 0
+    for one in body.inputs:
+        size = one.parameters.binary_data_size if one.parameters else None
+        end = place + (size or 0)
+        tensor = Tensor(one.name, one.datatype, one.shape, one.data or () if size is None else rest[place:end])
+        if (size is None) == (one.data is None) or not place <= end <= len(rest):
+            rule = "It has either data or a binary_data_size, and as many bytes behind the JSON"
+            raise _tensors.wrong(tensor, "has no elements, or twice", rule=rule, received=f"{len(rest) - place} bytes")
+        found.append(tensor)
+        place = end
+    if place < len(rest):
+        rule = "Behind the JSON are the bytes of the inputs that have a binary_data_size"
+        raise Problem(400, "There are bytes that belong to no input", rule=rule, received=len(rest) - place)
+    return found
+
+
+def _reply(name: str, body: _Body[Any], tensors: Sequence[Tensor], *, app: str) -> Response:
+    """The tensors in JSON, and behind it in bytes those that were asked for so."""
+    outputs, parts = [], []
+    for tensor in tensors:
+        output = _Output(tensor.name, tensor.datatype, tensor.shape)
+        if _in_bytes(body, tensor.name):
+            parts.append(_tensors.as_bytes(tensor))
+            output.parameters = _Size(len(parts[-1]))
+        else:
+            output.data = tensor.data
+        outputs.append(output)
+    head = encode(_Reply(name, VERSION, outputs, body.id))
+    headers = {"X-Lepton-App": app}
+    if not parts:
+        return Response(head, media_type="application/json", headers=headers)
+    headers["Inference-Header-Content-Length"] = str(len(head))
+    return Response(b"".join((head, *parts)), media_type="application/octet-stream", headers=headers)
+
+
+def _in_bytes(body: _Body[Any], name: str) -> bool:
+    """Whether an output is asked for in bytes: on its own, or with all."""
+    for one in body.outputs or ():
+        if one.name == name and one.parameters is not None and one.parameters.binary_data is not None:
+            return one.parameters.binary_data
+    return bool(body.parameters is not None and body.parameters.binary_data_output)
+
+
+def paths(names: list[str]) -> dict[str, Any]:
+    """These routes in the OpenAPI document."""
+    return {}
