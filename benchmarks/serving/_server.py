@@ -65,7 +65,7 @@ def started(command: Sequence[str | Path], port: int, *, ready: str = "/readyz")
             _end(process)
 
 
-def lepton(apps: Sequence[str], port: int, *options: str) -> list[str | Path]:
+def lepton(apps: Sequence[str], port: int | str, *options: str) -> list[str | Path]:
     """The command that serves `apps` (NAME=FOLDER) with one worker and one thread a graph."""
     return [LEPTON, "serve", *apps, "--port", str(port), *options]
 

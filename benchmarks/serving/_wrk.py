@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from _asks import Ask
+from _server import Server
 
 _SCRIPT = """
 local file = io.open({body}, "rb")
@@ -26,7 +27,8 @@ function done(summary, latency, requests)
   local errors = summary.errors
   io.write(string.format(
     '{{"requests": %d, "seconds": %f, "p50_ms": %f, "p99_ms": %f, "errors": %d}}\\n',
-    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    summary.requests - errors.status, summary.duration / 1e6,
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
     errors.connect + errors.read + errors.write + errors.timeout + errors.status))
 end
 """
@@ -34,28 +36,39 @@ end
 
 @dataclass(frozen=True)
 class Load:
-    """What wrk saw: answered requests a second, their latency, how many failed; and the processor time it took."""
+    """What wrk saw: requests a second that were answered with a 2xx, latencies, and how many were not.
+
+    `client_ms` and `server_ms` are milliseconds of processor time for each request, of wrk and of all processes of
+    the server.
+    """
 
     per_second: float
     p50_ms: float
     p99_ms: float
     errors: int
     client_ms: float
-    """Milliseconds of the client's own processor time for each request."""
+    server_ms: float
 
 
-def load(port: int, ask: Ask, *, connections: int, seconds: int) -> Load:
-    """Ask the server on `port` for so many seconds over `connections` connections."""
+def load(server: Server, ask: Ask, *, connections: int, seconds: int) -> Load:
+    """Ask the server for so many seconds over `connections` connections."""
     with tempfile.TemporaryDirectory() as name:
         script = _script(Path(name), ask)
         command = [_binary(), "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "30s"]
-        before = _used()
-        url = f"http://127.0.0.1:{port}"
+        url = f"http://127.0.0.1:{server.port}"
+        before = _used(), server.processor_s()
         done = subprocess.run([*command, "-s", script, url], check=True, capture_output=True, text=True)
-        used = _used() - before
+        client, served = _used() - before[0], server.processor_s() - before[1]
     told = json.loads(done.stdout.splitlines()[-1])
     count = max(1, told["requests"])
-    return Load(count / told["seconds"], told["p50_ms"], told["p99_ms"], told["errors"], used * 1e3 / count)
+    return Load(
+        per_second=count / told["seconds"],
+        p50_ms=told["p50_ms"],
+        p99_ms=told["p99_ms"],
+        errors=told["errors"],
+        client_ms=client * 1e3 / count,
+        server_ms=served * 1e3 / count,
+    )
 
 
 def _script(folder: Path, ask: Ask) -> Path:
