@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,6 +82,21 @@ def test_several_workers_share_the_port() -> None:
     with served(str(APPS / "text-classification"), "--workers", "2") as (port, _):
         found = [_when_ready(port) for _ in range(4)]
     assert found == [200] * 4
+
+
+def test_workers_add_their_meters_together() -> None:
+    with served(str(APPS / "text-classification"), "--workers", "2") as (port, _):
+        assert _when_ready(port) == 200
+        for _ in range(7):
+            ask(port, "POST", "/v1/apps/tiny-text-classification/predict", b"rate")
+        texts = [_text(port, "/metrics") for _ in range(4)]
+    for text in texts:
+        assert 'lepton_requests_total{app="tiny-text-classification",status="200"} 8.0' in text
+
+
+def _text(port: int, path: str) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as reply:
+        return str(reply.read().decode())
 
 
 def _when_ready(port: int) -> int:
