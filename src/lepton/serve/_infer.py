@@ -25,46 +25,46 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Asked:
-    """The tensors of a request, the outputs it wants (all where none is named), its size in bytes and its deadline."""
+    """The app that a request asks, its tensors, the outputs it wants (all where none is named), its size in bytes."""
 
+    name: str
     tensors: Sequence[Tensor]
     outputs: Sequence[str] = ()
     size: int = 0
     until: float = float("inf")
 
 
+async def signature(service: Service, name: str, wanted: str = "") -> Signature:
+    """What the app `name` takes and gives. Raises Problem 404 for an unknown name or version."""
+    engine = service.shelf.engine(name)
+    check_version(wanted)
+    return await _signature.of(engine)
+
+
 async def infer(
-    service: Service, name: str, asked: Asked, *, request: Request | None = None
+    service: Service, asked: Asked, told: Signature, *, request: Request | None = None
 ) -> tuple[App, list[Tensor]]:
-    """The app that answered, and its tensors.
+    """The app that answered, and its tensors; `told` is the app's signature.
 
     Raises Problem: 400 and 413 for tensors that the app does not take, 422 for inputs that it cannot answer, and what
     `Service.answer` raises.
     """
-    signature = await _signature.of(service.shelf.engine(name))
-    signature.check_outputs(asked.outputs)
-    ask = signature.ask(asked.tensors, most=service.limits.inputs, size=asked.size)
+    told.check_outputs(asked.outputs)
+    ask = told.ask(asked.tensors, most=service.limits.inputs, size=asked.size)
     ask.until = asked.until
     try:
-        answered = await service.answer(name, ask, request=request)
+        answered = await service.answer(asked.name, ask, request=request)
     except (Problem, ClientDisconnect):
         raise
     except Exception as error:
         # Arrays that strangers made are no faults of ours: an id that no token has, a mask of another length.
         if not ask.samples:
             raise
-        _LOG.info("%s cannot compute with tensors that were sent: %s", name, error)
+        _LOG.info("%s cannot compute with tensors that were sent: %s", asked.name, error)
         raise _uncomputable(error) from error
-    found = signature.tensors(answered.answers, asked.outputs)
-    service.meters.of(name).decided(answered.answers)
+    found = told.tensors(answered.answers, asked.outputs)
+    service.meters.of(asked.name).decided(answered.answers)
     return answered.app, found
-
-
-async def model(service: Service, name: str, wanted: str = "") -> Signature:
-    """What the app `name` takes and gives. Raises Problem 404 for an unknown name or version."""
-    engine = service.shelf.engine(name)
-    check_version(wanted)
-    return await _signature.of(engine)
 
 
 def check_version(wanted: str) -> None:

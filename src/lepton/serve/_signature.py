@@ -58,6 +58,7 @@ class Signature:
         wide = (FREE, len(answer))
         ranking = [Port("label", BYTES, wide), Port("score", "FP64", wide)]
         self.outputs = ranking if self._ranks else [Port("answer", BYTES, (FREE,))]
+        self._names = {port.name for port in self.encoded}
         self.has_truths = any(port.datatype == "BOOL" for port in self.encoded)
 
     def ask(self, tensors: Sequence[Tensor], *, most: int, size: int) -> Ask:
@@ -71,10 +72,8 @@ class Signature:
 
     def tensors(self, answers: Sequence[Any], wanted: Sequence[str] | None = None) -> list[Tensor]:
         """The tensors of full answers, those `wanted` or else all. Raises Problem 422 naming every input without."""
-        bad = {index: one for index, one in enumerate(map(_checked, answers)) if isinstance(one, BadInput)}
-        if bad:
-            errors = [{"index": index, "detail": error.message} for index, error in bad.items()]
-            raise _problems.from_error(next(iter(bad.values())), {"errors": errors})
+        if not all(map(_is_good, answers)):
+            raise _without(answers)
         found = self._ranking(answers) if self._ranks else self._texts(answers)
         return [found[name] for name in wanted] if wanted else list(found.values())
 
@@ -107,7 +106,7 @@ class Signature:
 
     def _samples(self, tensors: Sequence[Tensor], most: int) -> list[Sample]:
         given = {tensor.name: tensor for tensor in tensors}
-        if len(given) != len(tensors) or given.keys() != {port.name for port in self.encoded}:
+        if given.keys() != self._names or len(given) != len(tensors):
             raise self._other(tensors)
         arrays = {port.name: _array(port, given[port.name], most) for port in self.encoded}
         counts = {len(array) for array in arrays.values()}
@@ -196,6 +195,8 @@ def _array(port: Port, tensor: Tensor, most: int) -> np.ndarray:
 def _fits(port: Port, shape: Sequence[int]) -> bool:
     if len(shape) != len(port.shape) or shape[0] < 1:
         return False
+    if tuple(shape[1:]) == port.shape[1:] and FREE not in shape:
+        return True
     most = port.longest or float("inf")
     pairs = zip(shape[1:], port.shape[1:], strict=True)
     return all(length == wanted or (wanted == FREE and 1 <= length <= most) for length, wanted in pairs)
@@ -220,8 +221,18 @@ def _is_ranking(answer: Any) -> bool:
     return bool(answer) and all(isinstance(item, Mapping) and item.keys() == {"label", "score"} for item in answer)
 
 
-def _checked(answer: Any) -> Any:
-    """An answer, or a BadInput where it is a ranking by scores that are no numbers."""
-    if isinstance(answer, list) and answer and answer[0].get("score", 0.0) != answer[0].get("score", 0.0):
-        return BadInput("The graph's result is no number", remedy="Send values such as the app's own inputs have")
-    return answer
+def _is_good(answer: Any) -> bool:
+    """Whether there is an answer, and no ranking by scores that are no numbers."""
+    if isinstance(answer, BadInput):
+        return False
+    return not answer or "label" not in answer[0] or answer[0]["score"] == answer[0]["score"]
+
+
+def _without(answers: Sequence[Any]) -> Problem:
+    """The problem (422) that names every input without an answer."""
+    what = "The graph's result is no number"
+    remedy = "Send values such as the app's own inputs have"
+    bad = {index: answer for index, answer in enumerate(answers) if not _is_good(answer)}
+    faults = {i: one if isinstance(one, BadInput) else BadInput(what, remedy=remedy) for i, one in bad.items()}
+    errors = [{"index": index, "detail": fault.message} for index, fault in faults.items()]
+    return _problems.from_error(next(iter(faults.values())), {"errors": errors})

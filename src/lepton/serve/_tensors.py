@@ -30,10 +30,8 @@ DTYPES: Mapping[str, np.dtype[Any]] = MappingProxyType(
 
 _NAMES = {dtype.name: name for name, dtype in DTYPES.items()}
 # A list of Python numbers becomes bytes, or an array of the standard library's, sooner than one of numpy's.
-_CODES = {
-    **{"BOOL": "b", "INT8": "b", "INT16": "h", "INT32": "i", "INT64": "q", "FP16": "d", "FP32": "f", "FP64": "d"},
-    **{"UINT8": "B", "UINT16": "H", "UINT32": "I", "UINT64": "Q"},
-}
+_CONVERTED: Mapping[str, np.dtype[Any]] = {"BOOL": np.dtype(np.int8), "FP16": np.dtype(np.float64)}
+_STORED: Mapping[str, np.dtype[Any]] = {**DTYPES, **_CONVERTED}
 _PREFIX = struct.Struct("<I")
 
 
@@ -73,7 +71,7 @@ def strings(tensor: Tensor) -> list[str | bytes]:
     count = math.prod(tensor.shape)
     if isinstance(tensor.data, bytes | memoryview):
         return list(_unpacked(tensor, memoryview(tensor.data), count))
-    found = _flat(tensor)
+    found = list(_flat(tensor, tensor.data))
     if not all(isinstance(item, str | bytes) for item in found):
         raise wrong(tensor, "has an element that is no string", remedy="Send media in base64, and text as it is")
     return found
@@ -112,32 +110,36 @@ def _from_bytes(tensor: Tensor, data: bytes | memoryview) -> np.ndarray:
 
 
 def _from_list(tensor: Tensor, data: Sequence[Any]) -> np.ndarray:
-    flat = _flat(tensor)
-    code = _CODES[tensor.datatype]
+    flat = _flat(tensor, data)
+    stored = _STORED[tensor.datatype]
     try:
-        found = np.frombuffer(bytes(flat) if code == "B" else array.array(code, flat), code)
+        found = np.frombuffer(bytes(flat) if stored.char == "B" else array.array(stored.char, flat), stored)
     except (TypeError, ValueError, OverflowError) as error:
         raise wrong(tensor, f"has an element that is no {tensor.datatype}", rule=str(error)) from error
+    return _converted(tensor, found, flat) if tensor.datatype in _CONVERTED else found
+
+
+def _converted(tensor: Tensor, found: np.ndarray, flat: Sequence[Any]) -> np.ndarray:
+    """The array in a type that the standard library's arrays do not have."""
     if tensor.datatype == "BOOL" and not {*map(type, flat)} <= {bool}:
         raise wrong(tensor, "has an element that is no BOOL", rule="They are true or false")
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as that
-        return found.astype(DTYPES[tensor.datatype], copy=False)
+        return found.astype(DTYPES[tensor.datatype])
 
 
-def _flat(tensor: Tensor) -> list[Any]:
+def _flat(tensor: Tensor, data: Sequence[Any]) -> Sequence[Any]:
     """The elements in one list, as many as the shape says."""
-    data: Sequence[Any] = tensor.data
-    if data and isinstance(data[0], list):
-        data = _flattened(tensor)
-    if len(data) != math.prod(tensor.shape):
-        rule = f"The shape {list(tensor.shape)} has {math.prod(tensor.shape):,}"
-        raise wrong(tensor, "has too few or too many elements", rule=rule, received=f"{len(data):,}")
-    return data if type(data) is list else list(data)
+    flat = _flattened(tensor, data) if data and isinstance(data[0], list) else data
+    count = math.prod(tensor.shape)
+    if len(flat) != count:
+        rule = f"The shape {list(tensor.shape)} has {count:,}"
+        raise wrong(tensor, "has too few or too many elements", rule=rule, received=f"{len(flat):,}")
+    return flat
 
 
-def _flattened(tensor: Tensor) -> list[Any]:
+def _flattened(tensor: Tensor, data: Sequence[Any]) -> list[Any]:
     """The elements of lists in lists, which have the lengths that the shape says and nothing but numbers or strings."""
-    level: Any = tensor.data
+    level = list(data)
     for length in tensor.shape[1:]:
         if not all(isinstance(part, list) and len(part) == length for part in level):
             rule = f"Lists in lists have the lengths of the shape {list(tensor.shape)}"

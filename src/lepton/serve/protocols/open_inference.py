@@ -13,13 +13,15 @@ from starlette.routing import BaseRoute, Route
 
 from lepton.serve import _infer, _inputs, _tensors
 from lepton.serve._infer import PLATFORM, SERVER, VERSION, Asked
-from lepton.serve._json import encode, respond
+from lepton.serve._json import Ready, encode, respond
 from lepton.serve._problems import Problem
 from lepton.serve._service import Service
 from lepton.serve._signature import Port, Signature
 from lepton.serve._tensors import BYTES, Tensor
 
 _LENGTH = b"inference-header-content-length"
+_JSON = (b"content-type", b"application/json")
+_BINARY = (b"content-type", b"application/octet-stream")
 _Element = TypeVar("_Element")
 
 
@@ -80,10 +82,10 @@ async def infer(service: Service, request: Request, name: str) -> Response:
     """Answer the tensors of a request."""
     data = await _inputs.body(request, service)
     try:
-        signature = await _infer.model(service, name)
+        signature = await _infer.signature(service, name)
         body, rest = _parsed(data, request.scope["headers"], signature)
-        asked = Asked(_given(body, rest), [one.name for one in body.outputs or ()], len(data))
-        app, tensors = await _infer.infer(service, name, asked, request=request)
+        asked = Asked(name, _given(body, rest), [one.name for one in body.outputs or ()], len(data))
+        app, tensors = await _infer.infer(service, asked, signature, request=request)
     finally:
         service.release(len(data))
     return _reply(name, body, tensors, app=app.bundle.id)
@@ -145,7 +147,7 @@ def _of_models(service: Service) -> list[BaseRoute]:
 
 
 async def _asked(service: Service, request: Request) -> Signature:
-    return await _infer.model(service, request.path_params["name"], request.path_params.get("version", ""))
+    return await _infer.signature(service, request.path_params["name"], request.path_params.get("version", ""))
 
 
 def _metadata(name: str, signature: Signature) -> dict[str, Any]:
@@ -234,11 +236,10 @@ def _reply(name: str, body: _Body[Any], tensors: Sequence[Tensor], *, app: str) 
             output.data = tensor.data
         outputs.append(output)
     head = encode(_Reply(name, VERSION, outputs, body.id))
-    headers = {"X-Lepton-App": app}
+    id_header = (b"x-lepton-app", app.encode())
     if not parts:
-        return Response(head, media_type="application/json", headers=headers)
-    headers["Inference-Header-Content-Length"] = str(len(head))
-    return Response(b"".join((head, *parts)), media_type="application/octet-stream", headers=headers)
+        return Ready(head, _JSON, id_header)
+    return Ready(b"".join((head, *parts)), _BINARY, (_LENGTH, b"%d" % len(head)), id_header)
 
 
 def _in_bytes(body: _Body[Any], name: str) -> bool:
