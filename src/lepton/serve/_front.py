@@ -77,12 +77,12 @@ class Front:
         try:
             return await handler(self._service, request, name)
         except Problem as problem:
-            return _problems.respond(problem)
+            return _problems.respond(problem, request.scope["path"])
         except ClientDisconnect:
             return None
         except Exception:  # noqa: BLE001 - our bug: the log has its traceback, the client a 500
             _LOG.exception("A bug, met at %s", request.url.path)
-            return _problems.respond(_problems.bug())
+            return _problems.respond(_problems.bug(), request.scope["path"])
 
     def _id(self, headers: list[tuple[bytes, bytes]]) -> bytes:
         """The id that the client gave its request, where it is plain, else a new one."""
@@ -105,6 +105,6 @@ async def _refuse(scope: Scope, send: Send, problem: Problem) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": problem.detail})
         return
-    response = _problems.respond(problem)
+    response = _problems.respond(problem, scope["path"])
     await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
     await send({"type": "http.response.body", "body": response.body})

@@ -25,6 +25,12 @@ class Problem(Exception):
         self.headers = dict(headers or {})
         self.more = more
 
+    @property
+    def message(self) -> str:
+        """What, the rule, what was received and what to do, as one line."""
+        parts = [str(self.more[name]) for name in ("rule", "received", "remedy") if self.more.get(name)]
+        return ". ".join(part.rstrip(".") for part in (self.detail, *parts)) + "."
+
 
 def from_error(error: UserError, more: Mapping[str, Any]) -> Problem:
     """Make the problem (422) that a user's mistake is: its four parts and `more` are members."""
@@ -37,21 +43,20 @@ def from_error(error: UserError, more: Mapping[str, Any]) -> Problem:
 
 async def on_problem(request: Request, error: Exception) -> Response:
     """Answer a Problem."""
-    return respond(error) if isinstance(error, Problem) else await on_http(request, error)
+    return respond(error, request.scope["path"]) if isinstance(error, Problem) else await on_http(request, error)
 
 
 async def on_http(request: Request, error: Exception) -> Response:
     """Answer what the router refuses: an unknown path (404) or method (405)."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = error.headers if isinstance(error, HTTPException) else None
-    return respond(
-        Problem(status, _ROUTING.get(status, HTTPStatus(status).phrase).format(_where(request)), headers=headers)
-    )
+    detail = _ROUTING.get(status, HTTPStatus(status).phrase).format(_where(request))
+    return respond(Problem(status, detail, headers=headers), request.scope["path"])
 
 
 async def on_bug(request: Request, error: Exception) -> Response:
     """Answer a bug of ours without showing its inside; the server's log has the traceback."""
-    return respond(bug())
+    return respond(bug(), request.scope["path"])
 
 
 def bug() -> Problem:
@@ -59,14 +64,15 @@ def bug() -> Problem:
     return Problem(500, "Something went wrong here; the server's log tells what")
 
 
-def respond(problem: Problem) -> Response:
-    """A problem as a response."""
+def respond(problem: Problem, path: str) -> Response:
+    """A problem as the response to a request for `path`; clients of the Open Inference Protocol read its `error`."""
     body = {
         "type": "about:blank",
         "title": HTTPStatus(problem.status).phrase,
         "status": problem.status,
         "detail": problem.detail,
         **problem.more,
+        **({"error": problem.message} if path.startswith("/v2") else {}),
     }
     return Response(msgspec.json.encode(body), problem.status, problem.headers, media_type="application/problem+json")
 
