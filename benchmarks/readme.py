@@ -38,6 +38,7 @@ def tables() -> str:
     )
     head = f"Test scores of the shipped apps, from raw input to answer, on {place}."
     more = [compression()] if (RESULTS / "compression.json").exists() else []
+    more += [serving()] if (RESULTS / "serving.json").exists() else []
     more += [_sentence(name) for name in ("training", "base_install") if (RESULTS / f"{name}.json").exists()]
     return "\n\n".join([head, markdown(rows), words, *more])
 
@@ -75,6 +76,71 @@ def _compressed(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "than ONNX": f"{winner['faster than ONNX']:.1f}x",
         "others, at most": f"{best['faster']:.1f}x ({best['what']}, {_percent(best['test'])})" if best else "",
     }
+
+
+def serving() -> str:
+    """The same tiny network behind every server; and Lepton with more work, with more clients, and while it changes."""
+    found = _read("serving")
+    names = list(dict.fromkeys(row["server"] for row in found["rows"]))
+    rows = [_served([row for row in found["rows"] if row["server"] == name]) for name in names]
+    place = f"{found['machine']['processor']} ({found['machine']['cores']} cores)"
+    words = (
+        f"The seed's digits CNN behind Lepton and others, in one run on {place}, the client on the\n"
+        "same machine: requests a second with one worker and one thread a graph, over 1 / 32 connections; p99 of JSON\n"
+        "over 32; resident memory after the load, and time until the server is ready. The whole table is\n"
+        "`benchmarks/results/serving.json`, from `benchmarks/serving/table.py`."
+    )
+    more = [told() for name, told in _BESIDE.items() if (RESULTS / f"{name}.json").exists()]
+    return "\n\n".join([words, markdown(rows), *more])
+
+
+def _served(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """One server's line."""
+    cells = {(row["body"], row["connections"]): row for row in rows}
+    line: dict[str, Any] = {"server": rows[0]["server"]}
+    for body in ("JSON numbers", "raw PNG", "v2 binary"):
+        pair = [cells.get((body, connections)) for connections in (1, 32)]
+        line[f"{body}, 1 / 32"] = " / ".join(f"{row['requests/s']:,.0f}" for row in pair if row)
+    numbers = cells["JSON numbers", 32]
+    return {**line, "p99 ms": f"{numbers['p99 ms']:.1f}", "MB": f"{numbers['MB']:.0f}", "ready s": numbers["ready s"]}
+
+
+def _heavy() -> str:
+    reached = _percent(_read("serving_heavy")["aims"][0]["reached"])
+    return (
+        f"A ResNet-18 in int8 answers decoded 224 x 224 tensors at {reached} of the speed of ONNX Runtime alone on\n"
+        "the same core, the client's own processor time taken off (`benchmarks/serving/heavy.py`)."
+    )
+
+
+def _overload() -> str:
+    found = _read("serving_overload")
+    told = {row["what"]: row["measured"] for row in found["rows"]}
+    accepted, most = told["accepted/s"], told["requests/s that can be served"]
+    return (
+        f"With ten times more clients than it can serve, for {found['seconds']} s, it answers {accepted:.0f} requests\n"
+        f"a second where it can serve {most:.0f}, and refuses the rest; {_kept(found['rows'])}\n"
+        "(`benchmarks/serving/overload.py`)."
+    )
+
+
+def _swaps() -> str:
+    found = _read("serving_swaps")
+    told = {row["what"]: row["measured"] for row in found["rows"]}
+    return (
+        f"{told['swaps']:,} swaps and {told['stops']} stops while 16 clients ask: {_kept(found['rows'])}\n"
+        "(`benchmarks/serving/swaps.py`)."
+    )
+
+
+def _kept(rows: list[dict[str, Any]]) -> str:
+    promises = [row for row in rows if row["kept"] != ""]
+    broken = [row["what"] for row in promises if not row["kept"]]
+    return f"broken: {'; '.join(broken)}" if broken else f"all {len(promises)} promises of the script are kept"
+
+
+_BESIDE = {"serving_heavy": _heavy, "serving_overload": _overload, "serving_swaps": _swaps}
+"""What is said below the table, by the results it stands on."""
 
 
 def _percent(share: float) -> str:

@@ -1,4 +1,4 @@
-"""What every rival answers with: the job's graph in ONNX Runtime on one thread, and the class that stands highest.
+"""What every rival answers with: the job's graph in ONNX Runtime on one thread, and all classes by probability.
 
 It runs in the rival's own interpreter and needs numpy, ONNX Runtime and Pillow alone. A job is a folder with
 `model.onnx` and `job.json`, which has the `classes` in order.
@@ -15,6 +15,11 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
+Ranking = tuple[list[str], list[float]]
+"""Labels and their probabilities."""
+
+_SHOWN = 5
+
 
 class Model:
     """The job in `folder`, opened."""
@@ -24,12 +29,12 @@ class Model:
         self._session = opened(folder / "model.onnx")
         self._input = self._session.get_inputs()[0].name
 
-    def top(self, pixels: np.ndarray) -> tuple[str, float]:
-        """The most probable class of a sample, and its probability."""
+    def ranking(self, pixels: np.ndarray) -> Ranking:
+        """Every class of a sample with its probability, the most probable first."""
         logits = self._session.run(None, {self._input: pixels})[0][0]
         powers = np.exp(logits - logits.max())
-        best = int(powers.argmax())
-        return self.classes[best], float(powers[best] / powers.sum())
+        order = np.argsort(-powers)
+        return [self.classes[index] for index in order.tolist()], (powers[order] / powers.sum()).tolist()
 
 
 def opened(path: Path) -> onnxruntime.InferenceSession:
@@ -55,10 +60,16 @@ def numbers(tensor: dict[str, Any]) -> np.ndarray:
     return np.array(tensor["data"], np.uint8).reshape(tensor["shape"])
 
 
-def reply(label: str, score: float) -> dict[str, Any]:
-    """An answer as the Open Inference Protocol has it."""
+def tensors(ranking: Ranking) -> dict[str, Any]:
+    """An answer as the Open Inference Protocol has it: two tensors."""
+    labels, scores = ranking
     outputs = [
-        {"name": "label", "shape": [1], "datatype": "BYTES", "data": [label]},
-        {"name": "score", "shape": [1], "datatype": "FP32", "data": [score]},
+        {"name": "label", "shape": [1, len(labels)], "datatype": "BYTES", "data": labels},
+        {"name": "score", "shape": [1, len(scores)], "datatype": "FP32", "data": scores},
     ]
     return {"model_name": "digits", "outputs": outputs}
+
+
+def first(ranking: Ranking) -> list[dict[str, Any]]:
+    """An answer to people: the first five classes."""
+    return [{"label": label, "score": score} for label, score in zip(*ranking, strict=True)][:_SHOWN]

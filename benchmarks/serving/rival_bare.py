@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import uvicorn
-from _rival import Model, decoded, reply
+from _rival import Model, decoded, first, tensors
 
 Headers = Mapping[bytes, bytes]
 _LENGTH = b"inference-header-content-length"
@@ -50,7 +50,7 @@ class Application:
     """The ASGI callable."""
 
     def __init__(self, model: Model) -> None:
-        self._top = model.top
+        self._ranking = model.ranking
         self._encode = msgspec.json.Encoder().encode
         self._numbers = msgspec.json.Decoder(_Request).decode
         self._binary = msgspec.json.Decoder(_BinaryRequest).decode
@@ -77,18 +77,17 @@ class Application:
     def numbers(self, body: bytes, _: Headers) -> Any:
         """Answer a tensor in JSON numbers."""
         tensor = self._numbers(body).inputs[0]
-        return reply(*self._top(np.array(tensor.data, np.uint8).reshape(tensor.shape)))
+        return tensors(self._ranking(np.array(tensor.data, np.uint8).reshape(tensor.shape)))
 
     def binary(self, body: bytes, headers: Headers) -> Any:
         """Answer a tensor whose bytes come behind the JSON."""
         length = int(headers[_LENGTH])
         shape = self._binary(body[:length]).inputs[0].shape
-        return reply(*self._top(np.frombuffer(body, np.uint8, offset=length).reshape(shape)))
+        return tensors(self._ranking(np.frombuffer(body, np.uint8, offset=length).reshape(shape)))
 
     def png(self, body: bytes, _: Headers) -> Any:
         """Answer a picture."""
-        label, score = self._top(decoded(body))
-        return {"label": label, "score": score}
+        return first(self._ranking(decoded(body)))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import bentoml
-from _rival import Model, grey, numbers, reply
+from _rival import Model, first, grey, numbers, tensors
 from PIL.Image import Image
 
 
@@ -35,13 +35,12 @@ class Digits:
     @bentoml.api(route="/v2/models/digits/infer")
     async def infer(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         """Answer a tensor in JSON numbers."""
-        return reply(*self._model.top(numbers(inputs[0])))
+        return tensors(self._model.ranking(numbers(inputs[0])))
 
     @bentoml.api(route="/png")
-    async def png(self, picture: Image, /) -> dict[str, Any]:
+    async def png(self, picture: Image, /) -> list[dict[str, Any]]:
         """Answer a picture."""
-        label, score = self._model.top(grey(picture))
-        return {"label": label, "score": score}
+        return first(self._model.ranking(grey(picture)))
 
 
 if __name__ == "__main__":

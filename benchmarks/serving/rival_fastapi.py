@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import uvicorn
-from _rival import Model, decoded, reply
+from _rival import Model, decoded, first, tensors
 from fastapi import FastAPI, Request
 from pydantic import BaseModel
 
@@ -51,12 +51,11 @@ def application(model: Model) -> FastAPI:
     @app.post("/v2/models/digits/infer")
     async def infer(body: Body) -> dict[str, Any]:
         tensor = body.inputs[0]
-        return reply(*model.top(np.array(tensor.data, np.uint8).reshape(tensor.shape)))
+        return tensors(model.ranking(np.array(tensor.data, np.uint8).reshape(tensor.shape)))
 
     @app.post("/png")
-    async def png(request: Request) -> dict[str, Any]:
-        label, score = model.top(decoded(await request.body()))
-        return {"label": label, "score": score}
+    async def png(request: Request) -> list[dict[str, Any]]:
+        return first(model.ranking(decoded(await request.body())))
 
     return app
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import litserve
 import numpy as np
-from _rival import Model, decoded, numbers, reply
+from _rival import Model, Ranking, decoded, numbers, tensors
 from fastapi import Request
 
 
@@ -41,13 +41,13 @@ class Digits(litserve.LitAPI):
         """
         return decoded(request["image"].file.read()) if "image" in request else numbers(request["inputs"][0])
 
-    def predict(self, pixels: np.ndarray) -> tuple[str, float]:
+    def predict(self, pixels: np.ndarray) -> Ranking:
         """Answer one sample."""
-        return self._model.top(pixels)
+        return self._model.ranking(pixels)
 
-    def encode_response(self, answer: tuple[str, float]) -> dict[str, Any]:
+    def encode_response(self, answer: Ranking) -> dict[str, Any]:
         """Give the answer as JSON."""
-        return reply(*answer)
+        return tensors(answer)
 
 
 if __name__ == "__main__":

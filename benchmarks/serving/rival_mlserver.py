@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import orjson
-from _rival import Model, decoded
+from _rival import Model, decoded, first
 from fastapi import Request, Response
 from mlserver import MLModel, MLServer, ModelSettings, Settings
 from mlserver.codecs import NumpyCodec, StringCodec
@@ -45,18 +45,18 @@ class Digits(MLModel):
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
         """Answer a tensor."""
-        label, score = self._model.top(NumpyCodec.decode_input(payload.inputs[0]))
+        labels, scores = self._model.ranking(NumpyCodec.decode_input(payload.inputs[0]))
         outputs = [
-            StringCodec.encode_output("label", [label]),
-            NumpyCodec.encode_output("score", np.array([score], np.float32)),
+            StringCodec.encode_output("label", labels),
+            NumpyCodec.encode_output("score", np.array([scores], np.float32)),
         ]
         return InferenceResponse(model_name=self.name, outputs=outputs)
 
     @custom_handler(rest_path="/png")
     async def png(self, request: Request) -> Response:
         """Answer a picture."""
-        label, score = self._model.top(decoded(await request.body()))
-        return Response(orjson.dumps({"label": label, "score": score}), media_type="application/json")
+        answer = first(self._model.ranking(decoded(await request.body())))
+        return Response(orjson.dumps(answer), media_type="application/json")
 
 
 async def serve(job: Path, port: int) -> None:

@@ -3,9 +3,9 @@
 Usage: python benchmarks/serving/swaps.py [--swaps N] [--stops N]
 
 Two apps differ in the names of their classes. The server serves what a symbolic link points to; 16 clients ask without
-a pause, each over one kept connection, while the link is turned to the other app and `POST /v1/apps/{name}:swap` makes
-the server read it again, over and over. Then it gets a SIGTERM under the same load, and so does a server that is
-started anew, again and again. Promises:
+a pause, half of them with a PNG and half over the Open Inference Protocol, each over one kept connection, while the
+link is turned to the other app and `POST /v1/apps/{name}:swap` makes the server read it again, over and over. Then it
+gets a SIGTERM under the same load, and so does a server that is started anew, again and again. Promises:
 
 - while apps are swapped, every request is answered with 200;
 - every answer's label is one of the app's that the header `X-Lepton-App` names, and, where no swap was under way
@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ from _server import Server  # noqa: E402
 from _table import keep, markdown  # noqa: E402
 
 from lepton.bundle.manifest import read  # noqa: E402
+from lepton.runtime.app import load  # noqa: E402
 
 SWAPS, STOPS, CLIENTS = 1000, 10, 16
 LOADED_S, PATIENCE_S = 1.0, 30.0
@@ -110,25 +111,33 @@ def _measured(folder: Path, *, swaps: int, stops: int) -> list[Row]:
     place = Place.made(folder)
     keys = folder / "keys.toml"
     keys.write_text(f'[[key]]\nname = "benchmark"\nkey = "{KEY}"\nadmin = true\n', encoding="utf-8")
-    ask = _asks.png("/v1/apps/digits/predict", _apps.picture(28, "L"))
+    asks = list(_requests(place))
     port = _server.free_port()
     command = _server.lepton([f"digits={place.link}"], port, "--keys", str(keys))
     with _server.started(command, port) as server:
-        swapped, seconds = asyncio.run(_swapped(server, place, ask, swaps=swaps))
-        resident_mb = server.resident_mb()
+        before = server.resident_mb()
+        swapped, seconds = asyncio.run(_swapped(server, place, asks, swaps=swaps))
+        resident_mb = before, server.resident_mb()
         stopped = Seen()
-        ended = [asyncio.run(_stopped(server, place, ask, seen=stopped))]
+        ended = [asyncio.run(_stopped(server, place, asks, seen=stopped))]
     for _ in range(stops - 1):
         with _server.started(command, port) as server:
-            ended.append(asyncio.run(_stopped(server, place, ask, seen=stopped)))
+            ended.append(asyncio.run(_stopped(server, place, asks, seen=stopped)))
     return [*_swap_rows(swapped, seconds, swaps=swaps, resident_mb=resident_mb), *_stop_rows(stopped, ended)]
 
 
-async def _swapped(server: Server, place: Place, ask: Ask, *, swaps: int) -> tuple[Seen, list[float]]:
+def _requests(place: Place) -> Iterator[bytes]:
+    """The same picture over both protocols."""
+    picture = _apps.picture(28, "L")
+    pixels = load(place.link).encode(picture)["image"][None]
+    yield request(_asks.png("/v1/apps/digits/predict", picture))
+    yield request(_asks.binary("/v2/models/digits/infer", pixels))
+
+
+async def _swapped(server: Server, place: Place, asks: Sequence[bytes], *, swaps: int) -> tuple[Seen, list[float]]:
     """Swap so many times under load; what the clients saw, and the seconds of each swap."""
     seen, over = Seen(), asyncio.Event()
-    sent = request(ask)
-    tasks = [asyncio.create_task(_client(server.port, sent, place, seen=seen, over=over)) for _ in range(CLIENTS)]
+    tasks = _clients(server.port, asks, place, seen=seen, over=over)
     async with Client(server.port) as admin:
         seconds = [await _swap(admin, place) for _ in range(swaps)]
     over.set()
@@ -148,11 +157,10 @@ async def _swap(admin: Client, place: Place) -> float:
     return reply.seconds
 
 
-async def _stopped(server: Server, place: Place, ask: Ask, *, seen: Seen) -> float:
+async def _stopped(server: Server, place: Place, asks: Sequence[bytes], *, seen: Seen) -> float:
     """Send SIGTERM under load; seconds until the server has ended, infinite when it does not."""
     over = asyncio.Event()
-    sent = request(ask)
-    tasks = [asyncio.create_task(_client(server.port, sent, place, seen=seen, over=over)) for _ in range(CLIENTS)]
+    tasks = _clients(server.port, asks, place, seen=seen, over=over)
     await asyncio.sleep(LOADED_S)
     server.terminate()
     began = time.monotonic()
@@ -162,6 +170,14 @@ async def _stopped(server: Server, place: Place, ask: Ask, *, seen: Seen) -> flo
     over.set()
     await asyncio.gather(*tasks)
     return ended
+
+
+def _clients(
+    port: int, asks: Sequence[bytes], place: Place, *, seen: Seen, over: asyncio.Event
+) -> list[asyncio.Task[None]]:
+    """The clients, each of which asks one of `asks`."""
+    every = [asks[number % len(asks)] for number in range(CLIENTS)]
+    return [asyncio.create_task(_client(port, sent, place, seen=seen, over=over)) for sent in every]
 
 
 async def _client(port: int, sent: bytes, place: Place, *, seen: Seen, over: asyncio.Event) -> None:
@@ -190,7 +206,7 @@ def _look(reply: Reply, place: Place, *, settled: bool, seen: Seen) -> None:
         seen.wrong["app that was swapped away"] += 1
 
 
-def _swap_rows(seen: Seen, seconds: list[float], *, swaps: int, resident_mb: float) -> list[Row]:
+def _swap_rows(seen: Seen, seconds: list[float], *, swaps: int, resident_mb: tuple[float, float]) -> list[Row]:
     failed = dict(seen.lost + seen.unread)
     ranked = sorted(seconds)
     figures = {
@@ -198,7 +214,8 @@ def _swap_rows(seen: Seen, seconds: list[float], *, swaps: int, resident_mb: flo
         "swap: p50 ms": 1e3 * ranked[len(ranked) // 2],
         "swap: slowest ms": 1e3 * ranked[-1],
         "answers of each app": dict(seen.answers),
-        "MB after the swaps": resident_mb,
+        "MB before the swaps": resident_mb[0],
+        "MB after the swaps": resident_mb[1],
     }
     return [
         *({"what": what, "measured": value, "kept": ""} for what, value in figures.items()),
