@@ -3,7 +3,7 @@
 What an app takes and gives is told in `lepton.serve._signature`, and by `GET /v2/models/{name}`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from lepton.serve import _infer, _inputs, _tensors
+from lepton.serve import _about, _infer, _inputs, _tensors
 from lepton.serve._infer import PLATFORM, SERVER, VERSION, Asked
 from lepton.serve._json import Ready, encode, respond
 from lepton.serve._problems import Problem
@@ -252,4 +252,59 @@ def _in_bytes(body: _Body[Any], name: str) -> bool:
 
 def paths(names: list[str]) -> dict[str, Any]:
     """These routes in the OpenAPI document."""
-    return {}
+    found = {
+        "/v2": {"get": _about.operation("The server and what it knows beyond the protocol")},
+        "/v2/health/live": {"get": _about.operation("The process lives")},
+        "/v2/health/ready": {"get": _about.operation("Every model is loaded", 503)},
+        "/v2/repository/index": {"post": _about.operation("The models that are served")},
+    }
+    parameters = [_about.in_path("name", names)]
+    for path in ("/v2/models/{name}", f"/v2/models/{{name}}/versions/{VERSION}"):
+        for end, (what, faults) in _ABOUT.items():
+            found[path + end] = {"get": {**_about.operation(what, *faults), "parameters": parameters}}
+        found[f"{path}/infer"] = {"post": {**_infer_operation(), "parameters": [*parameters, _HEADER]}}
+    return found
+
+
+_ABOUT = {
+    "": ("The tensors that a model takes and gives", (404,)),
+    "/ready": ("The model is loaded", (404, 503)),
+    "/config": ("The model's configuration as Triton writes it", (404,)),
+}
+_HEADER = {
+    "name": "Inference-Header-Content-Length",
+    "in": "header",
+    "description": "The length of the JSON where the bytes of tensors follow it",
+    "schema": {"type": "integer", "minimum": 1},
+}
+
+
+def _schema(needed: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """An object that has `needed` and may have `more`."""
+    return {"type": "object", "properties": {**needed, **more}, "required": [*needed]}
+
+
+def _list(items: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+_TEXT = {"type": "string"}
+_SIZED = _schema({}, binary_data_size={"type": "integer", "minimum": 0})
+_NAMED = {"name": _TEXT, "datatype": {"enum": [BYTES, *_tensors.DTYPES]}, "shape": _list({"type": "integer"})}
+_DATA = {"type": "array", "description": "The elements row by row, flat or in lists of lists; media in base64"}
+_TENSOR = _schema(_NAMED, data=_DATA, parameters=_SIZED)
+_WANTED = _schema({"name": _TEXT}, parameters=_schema({}, binary_data={"type": "boolean"}))
+_WHOLE = _schema({}, binary_data_output={"type": "boolean"})
+_REQUEST = _schema({"inputs": _list(_TENSOR)}, id=_TEXT, outputs=_list(_WANTED), parameters=_WHOLE)
+_RESPONSE = _schema({"model_name": _TEXT, "model_version": _TEXT, "outputs": _list(_TENSOR)}, id=_TEXT)
+_BYTES = {"schema": {"type": "string", "format": "binary", "description": "The same JSON, and bytes of tensors"}}
+
+
+def _infer_operation() -> dict[str, Any]:
+    found = _about.operation("Answer tensors", 400, 404, 408, 413, 415, 422, 503)
+    found["responses"]["200"]["content"] = {
+        "application/json": {"schema": _RESPONSE},
+        "application/octet-stream": _BYTES,
+    }
+    content = {"application/json": {"schema": _REQUEST}, "application/octet-stream": _BYTES}
+    return {**found, "requestBody": {"required": True, "content": content}}
