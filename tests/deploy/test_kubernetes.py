@@ -10,7 +10,9 @@ from lepton.bundle.manifest import Bundle
 from lepton.core.errors import UserError
 from lepton.deploy import _container, kubernetes
 from lepton.deploy._names import label
+from lepton.deploy._needs import WAITING_MB
 from lepton.serve import server
+from lepton.serve._limits import Limits
 
 Parsed = Callable[..., dict[str, Any]]
 
@@ -106,9 +108,14 @@ def test_memory_is_measured_and_leaves_room_for_the_largest_input(
         assert 64 <= mebibytes(asked["memory"]) < mebibytes(most["memory"])
         assert asked["cpu"] == "1"
         found[name] = mebibytes(most["memory"]) - mebibytes(asked["memory"])
-    assert found["small pictures"] == 64
-    assert found["texts"] == 512
-    assert found["pictures"] > 64_000_000 * 20 / 2**20
+    waiting = Limits().held / 2**20
+    assert found["small pictures"] - waiting > 1_000_000 * 20 / 2**20
+    assert found["pictures"] - waiting > 64_000_000 * 20 / 2**20
+    assert found["small pictures"] < found["texts"] < found["pictures"]
+
+
+def test_room_for_waiting_bodies_is_what_the_server_lets_wait() -> None:
+    assert Limits().held == WAITING_MB * 1e6
 
 
 def test_cores_are_the_contracts_threads(changed: Callable[..., Bundle], parsed: Parsed) -> None:

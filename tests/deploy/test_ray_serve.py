@@ -115,7 +115,7 @@ def post(path: str, body: bytes) -> tuple[int, Any]:
         connection.close()
 
 
-def wait(path: str, body: bytes) -> None:
+def wait(path: str, body: bytes, log: Path) -> None:
     until = time.monotonic() + 120
     while time.monotonic() < until:
         try:
@@ -124,14 +124,14 @@ def wait(path: str, body: bytes) -> None:
         except (OSError, ValueError):
             pass
         time.sleep(0.5)
-    raise AssertionError("Ray Serve never answered")
+    raise AssertionError(f"Ray Serve never answered: {log.read_text()[-3000:]}")
 
 
 @pytest.mark.skipif(find_spec("ray") is None, reason='Ray is not installed: pip install "lepton-transfer[ray]"')
-def test_ray_serves_the_same_answers(image_app: Bundle, served: str) -> None:
+def test_ray_serves_the_same_answers(image_app: Bundle, served: str, tmp_path: Path) -> None:
     loaded = load(image_app.folder)
     inputs = [raw for raw, _ in golden.read(image_app) if isinstance(raw, bytes)]
-    wait(served, inputs[0])
+    wait(served, inputs[0], tmp_path / "log")
     for raw in inputs:
         assert post(served, raw) == (200, loaded.brief(loaded.predict(raw)))
     status, problem = post(served, b"no picture")

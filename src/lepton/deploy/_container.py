@@ -24,12 +24,12 @@ _TYPES = {"image": "image/png", "audio": "audio/wav", "text": "text/plain"}
 def arguments(bundle: Bundle, app: str = APP) -> list[str]:
     """What follows `lepton` to serve `app`, a folder of the container or NAME=FOLDER."""
     more = ["--threads", str(count)] if (count := threads(bundle)) > 1 else []
-    return ["serve", app, "--host", "0.0.0.0", "--port", str(PORT), *more]  # noqa: S104 - a container's own network
+    return ["serve", app, "--host", "0.0.0.0", "--port", str(PORT), *more]
 
 
 def ask(bundle: Bundle, name: str) -> str:
     """What to type to ask a server on this machine, where the app is called `name`."""
-    kind = _TYPES[plugins.load("tasks", bundle.manifest.task).MODALITY]
+    kind = _TYPES.get(plugins.load("tasks", bundle.manifest.task).MODALITY, "application/octet-stream")
     url = f"http://localhost:{PORT}/v1/apps/{quote(name, safe='')}/predict"
     return f'Then ask it:\n\n```sh\ncurl --data-binary @FILE --header "Content-Type: {kind}" {url}\n```'
 

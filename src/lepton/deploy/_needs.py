@@ -10,6 +10,10 @@ from lepton.runtime.samples import samples
 
 _STEP = 64
 _SERVER_MB = 64
+_UNTOLD_MB = 128
+"""Taken for the resident memory where the system does not tell."""
+WAITING_MB = 2**28 / 1e6
+"""Bodies that a server keeps while they wait, at most."""
 _BYTES_PER_PIXEL = 24
 """Decoding the largest pictures took up to 20 bytes a pixel (transparent PNG and 16-bit grey ones)."""
 _PIXELS = 64_000_000
@@ -20,7 +24,7 @@ _LARGEST_INPUT_MB = 512
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Threads of a graph, MiB that a replica holds, and the MiB that its largest input may take it to."""
+    """Threads of a graph, MiB that a replica holds, and MiB with all bodies waiting and the largest input decoded."""
 
     threads: int
     memory: int
@@ -35,8 +39,8 @@ def needs(bundle: Bundle) -> Needs:
     app = open_bundle(bundle, threads=threads(bundle))
     raws, _ = samples(app)
     resident = measure(app, raws, seconds=0.0)["resident_mb"]
-    memory = _rounded(resident + _SERVER_MB)
-    return Needs(app.threads, memory, memory + _rounded(_largest_input(bundle, app.modality)))
+    memory = _rounded((resident or _UNTOLD_MB) + _SERVER_MB)
+    return Needs(app.threads, memory, memory + _rounded(WAITING_MB + _largest_input(bundle, app.modality)))
 
 
 def threads(bundle: Bundle) -> int:

@@ -53,6 +53,6 @@ def _config(bundle: Bundle, wanted: Needs, bounds: tuple[int, int]) -> dict[str,
         "deployments": [replica],
     }
     return {
-        "http_options": {"host": "0.0.0.0", "port": _container.PORT},  # noqa: S104 - as in a container
+        "http_options": {"host": "0.0.0.0", "port": _container.PORT},
         "applications": [application],
     }
