@@ -15,6 +15,7 @@ from lepton.bundle.manifest import Bundle
 from lepton.core.errors import UserError
 from lepton.deploy import kserve
 from lepton.deploy._names import label
+from lepton.serve import server
 
 Parsed = Callable[..., dict[str, Any]]
 TEXT, NUMBER, FLAG = {"type": "string", "minLength": 1}, {"type": "integer", "minimum": 0}, {"type": "boolean"}
@@ -96,6 +97,8 @@ def test_the_model_bears_the_services_name(objects: dict[str, Any], image_app: B
     assert container["name"] == "kserve-container", "the one that KServe fills in"
     assert container["args"][:2] == ["serve", f"{label(image_app)}=/srv/app"]
     assert objects["inference-service"]["metadata"]["name"] == label(image_app)
+    here = container["args"][1].replace("/srv/app", str(image_app.folder))
+    assert list(server.load_all([here])) == [label(image_app)]
 
 
 def test_a_fetched_app_is_served_from_where_kserve_lays_it(image_app: Bundle, parsed: Parsed) -> None:
