@@ -91,6 +91,28 @@ def test_small_requests_of_one_turn_are_one_batch(app: App, monkeypatch: pytest.
     assert batches.sizes == [len(TEXTS)]
 
 
+def test_what_comes_alone_is_answered_as_it_comes_until_company_is_met(
+    app: App, monkeypatch: pytest.MonkeyPatch, batches: Batches
+) -> None:
+    engine = engine_of(app, quick=True, monkeypatch=monkeypatch)
+
+    async def main() -> list[bool]:
+        at_once = []
+        for _ in range(_engine._ALONE + 2):
+            ask = Ask(TEXTS[:1])
+            engine.submit(ask)
+            at_once.append(ask.future.done())
+            await ask.future
+        return at_once
+
+    assert asyncio.run(main()) == [False, *[True] * _engine._ALONE, False]
+    engine._alone = 0
+    batches.sizes.clear()
+    asyncio.run(ask_all(engine, [Ask([text]) for text in TEXTS]))
+    assert batches.sizes == [len(TEXTS)]
+    assert engine._alone == 0
+
+
 def test_what_queues_while_the_engine_is_busy_is_the_next_batch(
     app: App, monkeypatch: pytest.MonkeyPatch, batches: Batches
 ) -> None:
@@ -218,3 +240,4 @@ def test_an_app_that_may_not_be_batched_runs_one_by_one(app: App, monkeypatch: p
 def test_pace_follows_what_it_sees() -> None:
     assert _engine._follow(float("inf"), 2.0) == 2.0
     assert np.isclose(_engine._follow(1.0, 2.0), 1.1)
+    assert np.isclose(_engine._follow(1.0, 1000.0), 1.2), "one pause of the machine is not the app's pace"

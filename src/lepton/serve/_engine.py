@@ -20,6 +20,9 @@ from lepton.serve._problems import Problem
 _QUICK = 0.002
 _SMALL = 64 * 2**10
 _MEMORY = 0.1
+_OUTLIER = 3.0
+_ALONE = 15
+"""Requests that are answered at once after one that met no company in its turn, before the next looks for some."""
 
 
 @dataclass(slots=True, eq=False)
@@ -45,7 +48,8 @@ class Engine:
     """Answers the requests of one app. A lone request never waits for company.
 
     A hop to a thread costs more than a small model takes. So small requests whose app lately took less than 2 ms for
-    all that is asked are answered on the event loop: those that arrive in one turn of it make one batch. All others
+    all that is asked are answered on the event loop: those that arrive in one turn of it make one batch, and where
+    they lately came alone, they are answered as they come. All others
     are decoded by a pool of threads and answered by the engine's own thread: while it runs one batch, the next queues.
     """
 
@@ -55,6 +59,7 @@ class Engine:
         self._meters = meters
         self._turn: list[Ask] = []
         self._turn_count = 0
+        self._alone = 0
         self._ready: deque[Ask] = deque()
         self._running = False
         self._waiting = 0
@@ -72,6 +77,10 @@ class Engine:
         loop = asyncio.get_running_loop()
         ask.future = loop.create_future()
         if self._is_quick(ask):
+            if self._alone:
+                self._alone -= 1
+                _give([ask], self._attempt([ask]))
+                return True
             self._turn.append(ask)
             self._turn_count += ask.count
             if len(self._turn) == 1:
@@ -117,6 +126,7 @@ class Engine:
 
     def _end_turn(self) -> None:
         asks, self._turn, self._turn_count = self._turn, [], 0
+        self._alone = _ALONE if len(asks) == 1 else 0
         _give(asks, self._attempt(asks))
 
     def _samples(self, ask: Ask) -> Sequence[Sample | BadInput]:
@@ -196,7 +206,8 @@ class Engine:
 
 
 def _follow(mean: float, new: float) -> float:
-    return new if mean == float("inf") else mean + _MEMORY * (new - mean)
+    """The mean with a new value in it; one that stands out, as on a machine that paused, counts for little."""
+    return new if mean == float("inf") else mean + _MEMORY * (min(new, _OUTLIER * mean) - mean)
 
 
 def _give(asks: Sequence[Ask], found: Sequence[list[Any] | Exception]) -> None:

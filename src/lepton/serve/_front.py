@@ -39,7 +39,8 @@ class Front:
         self._service = service
         self._guard = guard
         self._asks = {path: (handler, name, service.meters.of(name)) for path, (handler, name) in asks.items()}
-        self._ids = (f"{os.urandom(6).hex()}-{number:x}".encode() for number in itertools.count(1))
+        self._start = os.urandom(6).hex().encode()
+        self._numbers = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection's scope."""
@@ -89,7 +90,7 @@ class Front:
         for name, value in headers:
             if name == b"x-request-id" and _PLAIN_ID.fullmatch(value):
                 return value
-        return next(self._ids)
+        return b"%b-%x" % (self._start, next(self._numbers))
 
 
 def _with_id(send: Send, own: bytes) -> Send:

@@ -5,6 +5,7 @@ import binascii
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -36,9 +37,11 @@ async def read(request: Request, modality: str, service: Service) -> Inputs:
     Raises Problem: 413 above the limits, 415 for a type that the app does not take, 400 or 422 for a body that
     cannot be understood, 503 where too many bodies wait.
     """
-    _check_encoding(request)
-    kind, charset = _content_type(request.headers.get("content-type", ""))
-    _check_kind(kind, modality)
+    told = dict(request.scope["headers"])
+    _check_encoding(told.get(b"content-encoding", b"identity"))
+    kind, charset = _content_type(told.get(b"content-type", b""))
+    if not _is_taken(kind, modality):
+        raise _other_kind(kind, modality)
     data = await body(request, service)
     try:
         if kind == "application/json":
@@ -49,28 +52,33 @@ async def read(request: Request, modality: str, service: Service) -> Inputs:
         raise
 
 
-def _check_encoding(request: Request) -> None:
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding != "identity":
-        raise Problem(415, "A body is sent as it is, without Content-Encoding", received=shorten(encoding))
+def _check_encoding(encoding: bytes) -> None:
+    if encoding != b"identity":
+        received = shorten(encoding.decode("latin-1"))
+        raise Problem(415, "A body is sent as it is, without Content-Encoding", received=received)
 
 
-def _content_type(header: str) -> tuple[str, str]:
-    kind, _, parameters = header.partition(";")
+@lru_cache(256)
+def _content_type(header: bytes) -> tuple[str, str]:
+    kind, _, parameters = header.decode("latin-1").partition(";")
     charset = _CHARSET.search(parameters)
     return kind.strip().lower(), charset.group(1).lower() if charset else "utf-8"
 
 
-def _check_kind(kind: str, modality: str) -> None:
+@lru_cache(256)
+def _is_taken(kind: str, modality: str) -> bool:
+    return any(kind == one or (one.endswith("/*") and kind.startswith(one[:-1])) for one in _kinds(modality))
+
+
+def _other_kind(kind: str, modality: str) -> Problem:
     allowed = _kinds(modality)
-    if not any(kind == one or (one.endswith("/*") and kind.startswith(one[:-1])) for one in allowed):
-        raise Problem(
-            415,
-            f"This app does not take {shorten(kind, 80) or 'a body without Content-Type'}",
-            rule=f"Content-Type must be one of {', '.join(allowed)}",
-            remedy=f"Send the header Content-Type: {allowed[0].replace('*', _USUAL.get(modality, '*'))}",
-            headers={"Accept-Post": ", ".join(allowed)},
-        )
+    return Problem(
+        415,
+        f"This app does not take {shorten(kind, 80) or 'a body without Content-Type'}",
+        rule=f"Content-Type must be one of {', '.join(allowed)}",
+        remedy=f"Send the header Content-Type: {allowed[0].replace('*', _USUAL.get(modality, '*'))}",
+        headers={"Accept-Post": ", ".join(allowed)},
+    )
 
 
 _CHARSET = re.compile(r"""\bcharset\s*=\s*["']?([^\s;"']+)""", re.IGNORECASE)
@@ -92,9 +100,6 @@ async def body(request: Request, service: Service) -> bytes:
     Raises Problem: 413 above the limit, 408 when it does not come in time, 400 where there is none.
     """
     limit = service.limits.body
-    announced = request.headers.get("content-length", "")
-    if announced.isascii() and announced.isdigit() and int(announced[:20]) > limit:
-        raise _too_long(limit)
     first = await request.receive()
     if first["type"] == "http.disconnect":
         raise ClientDisconnect
@@ -112,6 +117,9 @@ async def body(request: Request, service: Service) -> bytes:
 
 async def _rest(request: Request, first: bytes, service: Service) -> bytes:
     """All parts of a body that comes in several, within the server's time."""
+    announced = request.headers.get("content-length", "")
+    if announced.isascii() and announced.isdigit() and int(announced[:20]) > service.limits.body:
+        raise _too_long(service.limits.body)
     parts: list[bytes] = []
     held = 0
     try:

@@ -10,7 +10,7 @@ from lepton.core.errors import BadInput
 from lepton.serve import _about, _inputs, _problems
 from lepton.serve._engine import Ask
 from lepton.serve._inputs import Inputs
-from lepton.serve._json import encode, respond
+from lepton.serve._json import Ready, encode, respond
 from lepton.serve._service import Answered, Service
 
 
@@ -46,9 +46,10 @@ async def predict(service: Service, request: Request, name: str) -> Response:
         service.release(inputs.size)
     body = _body(answered, inputs)
     service.meters.of(name).decided(answered.answers)
-    return Response(body, media_type="application/json", headers={"X-Lepton-App": answered.app.bundle.id})
+    return Ready(body, _JSON, (b"x-lepton-app", answered.app.bundle.id.encode()))
 
 
+_JSON = (b"content-type", b"application/json")
 ASKS = {"/v1/apps/{name}/predict": predict}
 
 
