@@ -20,8 +20,6 @@ export default defineConfig({
   },
   server: { proxy: Object.fromEntries(ROUTES.map((route) => [route, SERVER])) },
   test: {
-    environment: "happy-dom",
     include: ["test/**/*.test.{ts,tsx}"],
-    setupFiles: ["test/setup.ts"],
   },
 });

@@ -3,7 +3,7 @@
 import type { Clause } from "../api/types";
 
 /** Narrow spaces keep a number and its unit on one line. */
-const NARROW = " ";
+const NARROW = "\u202f";
 
 /** A share as a percentage: one decimal, two near the ends, where the last errors count. */
 export function percent(value: number): string {

@@ -49,7 +49,7 @@ const CHARTS: { name: string; unit: string; series: Drawn[] }[] = [
   },
   {
     name: "Time to answer",
-    unit: " ms",
+    unit: "\u202fms",
     series: [
       { name: "median", colour: "main", take: ({ p50 }) => p50 },
       { name: "95th percentile", colour: "warn", take: ({ p95 }) => p95 },
