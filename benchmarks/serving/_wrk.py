@@ -54,7 +54,7 @@ def load(server: Server, ask: Ask, *, connections: int, seconds: int) -> Load:
     """Ask the server for so many seconds over `connections` connections."""
     with tempfile.TemporaryDirectory() as name:
         script = _script(Path(name), ask)
-        command = [_binary(), "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "30s"]
+        command = [binary(), "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "30s"]
         url = f"http://127.0.0.1:{server.port}"
         before = _used(), server.processor_s()
         done = subprocess.run([*command, "-s", script, url], check=True, capture_output=True, text=True)
@@ -62,13 +62,21 @@ def load(server: Server, ask: Ask, *, connections: int, seconds: int) -> Load:
     told = json.loads(done.stdout.splitlines()[-1])
     count = max(1, told["requests"])
     return Load(
-        per_second=count / told["seconds"],
+        per_second=told["requests"] / told["seconds"],
         p50_ms=told["p50_ms"],
         p99_ms=told["p99_ms"],
         errors=told["errors"],
         client_ms=client * 1e3 / count,
         server_ms=served * 1e3 / count,
     )
+
+
+def binary() -> str:
+    """Where wrk is; ends the program, saying what to install, where it is not."""
+    found = shutil.which("wrk")
+    if found is None:
+        sys.exit("wrk is not installed; on Debian and Ubuntu: apt-get install wrk")
+    return found
 
 
 def _script(folder: Path, ask: Ask) -> Path:
@@ -83,13 +91,6 @@ def _script(folder: Path, ask: Ask) -> Path:
 
 def _quoted(text: str) -> str:
     return json.dumps(text)
-
-
-def _binary() -> str:
-    found = shutil.which("wrk")
-    if found is None:
-        sys.exit("wrk is not installed; on Debian and Ubuntu: apt-get install wrk")
-    return found
 
 
 def _used() -> float:

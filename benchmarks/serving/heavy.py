@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=SECONDS, help=f"of load for each cell (default {SECONDS})")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of all measurements (default {ROUNDS})")
     args = parser.parse_args()
+    _wrk.binary()
     with tempfile.TemporaryDirectory() as name:
         sample = Sample.of(_apps.resnet18(Path(name) / "resnet18"), _apps.picture(224, "RGB"))
         contenders = [sample.lepton(), sample.rival(BARE_SCRIPT)]
@@ -89,7 +90,7 @@ def _loads(contender: Contender, expected: tuple[str, float], seconds: int) -> I
 
 
 def _figures(load: _wrk.Load, alone: float, where: str) -> dict[str, float]:
-    between = 1e3 / load.per_second
+    between = 1e3 / load.per_second if load.per_second else float("inf")
     left = between - load.client_ms if where == ONE else between
     figures = {"requests/s": load.per_second, "p50 ms": load.p50_ms, "p99 ms": load.p99_ms}
     used = {"client ms": load.client_ms, "server ms": load.server_ms, "alone ms": alone}
@@ -104,7 +105,9 @@ def _row(key: Key, found: Sequence[Mapping[str, float]]) -> Row:
 
 def _alone(model: Path, seconds: int) -> float:
     command = [sys.executable, HERE / "_alone.py", model, str(seconds)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    # A session of its own, as servers have, since Linux shares processors out among sessions.
+    done = subprocess.run(command, check=True, capture_output=True, text=True, start_new_session=True)
+    return float(done.stdout)
 
 
 @contextmanager

@@ -71,6 +71,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Ask ten times more of a server than it can serve.")
     parser.add_argument("--seconds", type=int, default=SECONDS, help=f"of overload (default {SECONDS})")
     seconds = parser.parse_args().seconds
+    _wrk.binary()
     most = _open_files()
     with tempfile.TemporaryDirectory() as name:
         sample = Sample.of(_apps.resnet18(Path(name) / "resnet18"), _apps.picture(224, "RGB"))

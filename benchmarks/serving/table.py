@@ -51,6 +51,7 @@ class Turn:
 def main() -> None:
     """Measure everything and keep the table."""
     args = _arguments()
+    _wrk.binary()
     with tempfile.TemporaryDirectory() as name:
         sample = Sample.of(_apps.digits(Path(name) / "digits"), _apps.picture(28, "L"))
         contenders = [sample.lepton(), *(sample.rival(script) for script in sorted(HERE.glob("rival_*.py")))]
