@@ -19,6 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("apps", metavar="APP", nargs="+", help="an app's folder or a run's, or NAME=FOLDER")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
     parser.add_argument("--port", type=int, default=8000, help="port, 0 for a free one (default 8000)")
+    parser.add_argument("--grpc-port", type=int, metavar="PORT", help="port of gRPC, 0 for a free one (default: none)")
     parser.add_argument("--workers", type=count, default=1, help="processes (default 1)")
     parser.add_argument("--threads", type=count, default=1, help="threads of a graph (default 1)")
     parser.add_argument("--max-body-mb", type=amount, default=16.0, help="largest body in MiB (default 16)")
@@ -34,16 +35,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Load the apps, say where they are served, and serve until a signal comes."""
     from lepton.serve import _log
-    from lepton.serve.server import bind, load_all, serve
+    from lepton.serve.server import bind, load_all, reserved, serve
 
     _log.start(access=args.log == "access")
-    options = _options(args)
-    options.guard()
-    with bind(options) as listener:
+    asked = _options(args)
+    asked.guard()
+    with bind(asked) as listener, reserved(asked) as options:
         apps = load_all(args.apps, threads=args.threads)
-        port = listener.getsockname()[1]
+        host, port = _shown(args.host), listener.getsockname()[1]
         scheme = "https" if args.tls_cert else "http"
-        note(f"Serving {', '.join(apps)} on {scheme}://{_shown(args.host)}:{port} (Ctrl + C ends it)")
+        more = f" and gRPC on {host}:{options.grpc_port}" if options.grpc_port is not None else ""
+        note(f"Serving {', '.join(apps)} on {scheme}://{host}:{port}{more} (Ctrl + C ends it)")
         serve(apps, listener, folders=args.apps, options=options)
     return 0
 
@@ -57,6 +59,7 @@ def _options(args: argparse.Namespace) -> "Options":
     return Options(
         host=args.host,
         port=args.port,
+        grpc_port=args.grpc_port,
         workers=args.workers,
         threads=args.threads,
         limits=Limits(body=int(args.max_body_mb * 2**20), queue=args.queue, seconds=args.deadline),

@@ -19,6 +19,7 @@ VERSION = "1"
 """An app has one version at a time: another takes its place by a swap, and each has an id of its own."""
 
 SERVER = {"name": "lepton", "version": version("lepton-transfer")}
+EXTENSIONS = ("binary_tensor_data", "model_configuration")
 PLATFORM = "onnxruntime_onnx"
 _LOG = logging.getLogger(__name__)
 
@@ -70,7 +71,8 @@ async def infer(
 def check_version(wanted: str) -> None:
     """Raise Problem 404 for a version that is not there; "" is whichever is."""
     if wanted not in ("", VERSION):
-        raise Problem(404, "There is no such version", received=shorten(wanted, 80), known=[VERSION])
+        rule = f"The version of every app is {VERSION}"
+        raise Problem(404, "There is no such version", rule=rule, received=shorten(wanted, 80))
 
 
 def check_open(service: Service) -> None:

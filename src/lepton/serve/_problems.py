@@ -28,8 +28,8 @@ class Problem(Exception):
     @property
     def message(self) -> str:
         """What, the rule, what was received and what to do, as one line."""
-        parts = [str(self.more[name]) for name in ("rule", "received", "remedy") if self.more.get(name)]
-        return ". ".join(part.rstrip(".") for part in (self.detail, *parts)) + "."
+        told = {name: f"{start}{self.more[name]}" for name, start in _PARTS.items() if self.more.get(name)}
+        return ". ".join(part.rstrip(".") for part in (self.detail, *told.values())) + "."
 
 
 def from_error(error: UserError, more: Mapping[str, Any]) -> Problem:
@@ -77,6 +77,7 @@ def respond(problem: Problem, path: str) -> Response:
     return Response(msgspec.json.encode(body), problem.status, problem.headers, media_type="application/problem+json")
 
 
+_PARTS = {"rule": "", "received": "Received: ", "remedy": ""}
 _ROUTING = {404: "There is nothing at {}", 405: "This method is not allowed at {}"}
 
 

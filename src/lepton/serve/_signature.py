@@ -82,7 +82,8 @@ class Signature:
         known = [port.name for port in self.outputs]
         for place, name in enumerate(names):
             if name not in known or name in names[:place]:
-                raise Problem(400, "There is no such output, or it stands twice", received=name[:80], known=known)
+                rule = f"The app gives {', '.join(known)}, each once"
+                raise Problem(400, "There is no such output, or it stands twice", rule=rule, received=name[:80])
 
     def _ranking(self, answers: Sequence[Any]) -> dict[str, Tensor]:
         shape = (len(answers), len(answers[0]))

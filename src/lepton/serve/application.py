@@ -1,8 +1,8 @@
 """The ASGI application: several apps behind every protocol, every fault a problem that says what is right."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +29,8 @@ from lepton.serve._service import Service
 from lepton.serve._shelf import Shelf, listen, watch
 
 ROOM = "serve.protocols"
+Beside = Callable[[Service], AbstractAsyncContextManager[Any]]
+"""Serves the same apps in another way, over gRPC for instance."""
 
 
 def application(
@@ -39,11 +41,12 @@ def application(
     guard: Guard | None = None,
     bell: Bell | None = None,
     watched: float = 0.0,
+    beside: Beside | None = None,
 ) -> ASGIApp:
     """The application that serves `apps` by name, within `limits`, to those whom `guard` lets in.
 
     An app can be swapped where `folders` tells where it is read again from; `watched` is the number of seconds
-    between two looks at those folders, 0 for none; `bell` tells other workers.
+    between two looks at those folders, 0 for none; `bell` tells other workers. `beside` is open while this serves.
     """
     limits, meters = limits or Limits(), Meters()
     service = Service(Shelf(apps, limits=limits, meters=meters, folders=folders), limits, meters, bell)
@@ -52,7 +55,7 @@ def application(
     router = Starlette(
         routes=[*_own(service, found), *_unknown(service, templates)],
         exception_handlers=_HANDLERS,
-        lifespan=partial(_lifespan, service, found, watched),
+        lifespan=partial(_lifespan, service, watched, beside),
     )
     # A slash too many is a problem that says so; a redirect would follow whatever Host the client made up.
     router.router.redirect_slashes = False
@@ -107,11 +110,12 @@ def _unknown(service: Service, templates: Mapping[str, Handler]) -> list[BaseRou
 
 
 @asynccontextmanager
-async def _lifespan(service: Service, protocols: list[ModuleType], watched: float, _: Starlette) -> AsyncIterator[None]:
+async def _lifespan(service: Service, watched: float, beside: Beside | None, _: Starlette) -> AsyncIterator[None]:
     """Start what runs beside the requests, and at the end answer what was accepted."""
     tasks = [asyncio.create_task(watch(service.shelf, seconds=watched))] if watched else []
     tasks += [asyncio.create_task(listen(service.shelf, service.bell))] if service.bell else []
-    yield
+    async with beside(service) if beside else nullcontext():
+        yield
     service.open = False
     for task in tasks:
         task.cancel()

@@ -3,31 +3,35 @@
 import inspect
 import os
 import socket
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from lepton.core.errors import UserError
+from lepton.core.errors import MissingExtra, UserError
 from lepton.runtime.app import App, load
 from lepton.serve._bell import Bell
 from lepton.serve._guard import Guard, read_keys
 from lepton.serve._limits import Limits
-from lepton.serve.application import application
+from lepton.serve.application import Beside, application
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """Where and how to serve.
 
-    `port` 0 takes a free one; `threads` are those of a graph; `keys` is a file of API keys; `certificate` and
-    `private_key` are PEM files for TLS; apps' folders are looked at each `watched` seconds, 0 for never.
+    A `port` 0 is a free one, and without `grpc_port` there is no gRPC; `threads` are those of a graph; `keys` is a
+    file of API keys; `certificate` and `private_key` are PEM files for TLS; apps' folders are looked at each `watched`
+    seconds, 0 for never.
     """
 
     host: str = "127.0.0.1"
     port: int = 8000
+    grpc_port: int | None = None
     workers: int = 1
     threads: int = 1
     limits: Limits = Limits()
@@ -62,18 +66,43 @@ def load_all(folders: Sequence[str], *, threads: int = 1) -> dict[str, App]:
 
 def bind(options: Options) -> socket.socket:
     """A listening socket, taken before anything is loaded so that a port in use is known at once."""
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((options.host, options.port))
-    except (OSError, OverflowError) as error:
-        listener.close()
-        remedy = "Choose another with --port, or 0 for any free one"
-        raise UserError(f"Cannot listen on {options.host}:{options.port}", rule=str(error), remedy=remedy) from error
+    listener = _bound(options.host, options.port, "--port")
     listener.listen(1024)
     listener.set_inheritable(True)
     return listener
+
+
+@contextmanager
+def reserved(options: Options) -> Iterator[Options]:
+    """`options` with the port of gRPC, which this process keeps until each that serves listens on it as well.
+
+    Raises MissingExtra where gRPC is asked for and not installed, UserError for a port in use.
+    """
+    if options.grpc_port is None:
+        yield options
+        return
+    if find_spec("grpc_health") is None:
+        raise MissingExtra("A port for gRPC was given, and gRPC is not installed", "grpc")
+    with _bound(options.host, options.grpc_port, "--grpc-port") as free:
+        port = free.getsockname()[1]
+    if not hasattr(socket, "SO_REUSEPORT"):
+        yield replace(options, grpc_port=port)
+        return
+    with _bound(options.host, port, "--grpc-port", shared=True):
+        yield replace(options, grpc_port=port)
+
+
+def _bound(host: str, port: int, flag: str, *, shared: bool = False) -> socket.socket:
+    """A socket at an address that nobody else listens on."""
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT if shared else socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, port))
+    except (OSError, OverflowError) as error:
+        made.close()
+        remedy = f"Choose another with {flag}, or 0 for any free one"
+        raise UserError(f"Cannot listen on {host}:{port}", rule=str(error), remedy=remedy) from error
+    return made
 
 
 def serve(apps: Mapping[str, App], listener: socket.socket, *, folders: Sequence[str], options: Options) -> None:
@@ -114,8 +143,19 @@ def build(folders: Sequence[str], options: Options, shared: Path) -> Any:
 
 def _application(apps: Mapping[str, App], *, folders: Sequence[str], options: Options, bell: Bell | None = None) -> Any:
     places = {name: Path(_split(given)[1]) for name, given in zip(apps, folders, strict=True)}
-    how: Any = {"limits": options.limits, "guard": options.guard(), "watched": options.watched, "bell": bell}
-    return application(apps, folders=places, **how)
+    guard = options.guard()
+    how: Any = {"limits": options.limits, "guard": guard, "watched": options.watched, "bell": bell}
+    return application(apps, folders=places, beside=_beside(options, guard), **how)
+
+
+def _beside(options: Options, guard: Guard) -> Beside | None:
+    """What serves over gRPC, where that is asked for."""
+    if options.grpc_port is None:
+        return None
+    from lepton.serve import _grpc
+
+    files = {"certificate": options.certificate, "private_key": options.private_key}
+    return partial(_grpc.serving, _grpc.Address(host=options.host, port=options.grpc_port, **files), guard)
 
 
 def _settings(options: Options) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from lepton.serve import _about, _infer, _inputs, _tensors
-from lepton.serve._infer import PLATFORM, SERVER, VERSION, Asked
+from lepton.serve._infer import EXTENSIONS, PLATFORM, SERVER, VERSION, Asked
 from lepton.serve._json import Ready, encode, respond
 from lepton.serve._problems import Problem
 from lepton.serve._service import Service
@@ -98,7 +98,7 @@ def routes(service: Service) -> list[BaseRoute]:
     """What is served, and whether it is ready; what Triton's clients ask besides."""
 
     async def server(_: Request) -> Response:
-        return respond({**SERVER, "extensions": ["binary_tensor_data", "model_configuration"]})
+        return respond({**SERVER, "extensions": EXTENSIONS})
 
     async def live(_: Request) -> Response:
         return respond({"live": True})
