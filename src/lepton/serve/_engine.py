@@ -167,13 +167,14 @@ class Engine:
         count = 0
         while self._ready and (not asks or count + self._ready[0].count <= MAX_BATCH):
             ask = self._ready.popleft()
-            if self._is_waited_for(ask):
+            if self._is_waited_for(ask, self._wait(count + ask.count)):
                 asks.append(ask)
                 count += ask.count
         return asks
 
-    def _is_waited_for(self, ask: Ask) -> bool:
-        late = time.monotonic() > ask.until
+    def _is_waited_for(self, ask: Ask, takes: float) -> bool:
+        """Whether somebody waits, and still will when a batch that `takes` so many seconds is done."""
+        late = time.monotonic() + takes > ask.until
         if late and not ask.future.done():
             ask.future.set_exception(_busy("The request's time was over before its turn came", wait=1.0))
         if ask.future.done():
