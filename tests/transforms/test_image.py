@@ -141,10 +141,11 @@ def test_a_large_jpeg_read_at_a_smaller_scale_is_close_to_the_full_one():
     np.testing.assert_array_equal(quick, encode(raw, size=48))
 
 
-def png_claiming(width, height):
-    def chunk(name, data):
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+def chunk(name, data):
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
+
+def png_claiming(width, height):
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
@@ -158,6 +159,47 @@ def png_claiming(width, height):
 def test_sizes_are_checked_before_decoding(size):
     with pytest.raises(BadInput):
         encode(png_claiming(*size))
+
+
+def chunks(count):
+    """A PNG of a good picture behind `count` empty chunks."""
+    raw = saved(Image.fromarray(grey()))
+    return raw[:33] + chunk(b"tEXt", b"") * count + raw[33:]
+
+
+def scans(count):
+    """A progressive JPEG whose last scan is there `count` times."""
+    raw = saved(Image.fromarray(grey()), "JPEG", progressive=True)
+    last = raw.rindex(b"\xff\xda")
+    return raw[:last] + raw[last:-2] * count + raw[-2:]
+
+
+def test_files_of_endless_parts_are_refused_before_they_cost_seconds():
+    assert encode(chunks(5_000)).shape == encode(scans(5)).shape == (3, 8, 8)
+    with pytest.raises(BadInput, match="too many parts"):
+        encode(chunks(50_000))
+    with pytest.raises(BadInput, match="too many parts"):
+        encode(b"\xff\xd8" + b"\xff\xe1\x00\x02" * 100_000)
+    with pytest.raises(BadInput, match="too many scans"):
+        encode(scans(100))
+
+
+def test_what_pillow_decodes_in_python_must_be_small():
+    assert encode(b"P5 8 8 100\n" + bytes(64)).shape == (3, 8, 8)
+    with pytest.raises(BadInput, match="Save it as PNG"):
+        encode(b"P5 1001 1000 100\n" + bytes(1_001_000))
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA", "P", "I;16"])
+def test_large_pictures_are_flattened_in_strips_with_the_same_pixels(mode, monkeypatch):
+    noise = np.random.default_rng(0).integers(0, 256, (50, 30, 4), np.uint8)
+    deep = Image.fromarray((noise[..., 0].astype(np.uint16) << 8) + noise[..., 1])
+    clear = Image.fromarray(noise)
+    picture = deep if mode == "I;16" else clear.convert("RGB").quantize(9) if mode == "P" else clear.convert(mode)
+    raw = saved(picture, **({"transparency": bytes(range(0, 252, 28))} if mode == "P" else {}))
+    whole = image.decode(raw)
+    monkeypatch.setattr(image, "_STRIP", 100)
+    np.testing.assert_array_equal(image.decode(raw), whole)
 
 
 @pytest.mark.parametrize("cut", [0.1, 0.5, 0.9])

@@ -7,11 +7,12 @@ shrink, so fine patterns do not turn into false ones.
 import io
 import struct
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from PIL import Image
+from PIL.ImageFile import ImageFile
 
 from lepton.core.errors import BadInput, UserError
 from lepton.core.settings import Range
@@ -34,6 +35,12 @@ _LARGE = 96  # the side that larger images are brought to
 _LOOKED_AT = 256  # training images that `fit` looks at
 _GREY = 8  # spread between channels, of 255, that JPEG leaves in a grey picture
 _WHITE = 255
+_LONG = 65_536  # bytes of a file from which on its parts are counted
+_READS = 100_000  # reads of a file: one of millions of tiny parts would keep Pillow, which is Python there, for seconds
+_SCANS = 64  # of a progressive JPEG: each costs as much as all pixels, and takes a few bytes
+_STRIP = 1_000_000  # pixels that are flattened at a time, so that memory stays small
+_IN_PYTHON = ("ppm", "ppm_plain", "bmp_rle")  # codings that Pillow decodes in Python, half a second a million pixels
+_IN_PYTHON_PIXELS = 1_000_000
 
 # What Pillow's decoders raise for broken files; there is no common ancestor but Exception. Warning stands for programs
 # that turn Pillow's warnings (a damaged EXIF block, a very large picture) into errors.
@@ -54,6 +61,7 @@ _BROKEN = (
     Image.DecompressionBombError,
     Warning,
 )
+_SCAN = b"\xff\xda"
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -121,10 +129,11 @@ def decode(raw: Raw, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 def _upright(data: bytes, limit: int, target: tuple[int, str] | None) -> Image.Image:
     """The picture in mode L or RGB; with a `target` (side, mode) it may come smaller, but not below twice that side."""
     try:
-        image = Image.open(io.BytesIO(data), formats=_FORMATS)
+        image = Image.open(_stream(data), formats=_FORMATS)
     except _BROKEN as error:
         raise _unreadable(data, error) from error
     _check_size(image.size, limit)
+    _check_coding(image, data)
     try:
         if target:
             image.draft(target[1], (2 * target[0], 2 * target[0]))
@@ -145,6 +154,36 @@ def _check_size(size: tuple[int, int], limit: int) -> None:
         raise BadInput("The image is too large", rule=rule, received=f"{width} x {height}", remedy="Shrink it first")
 
 
+def _check_coding(image: Image.Image, data: bytes) -> None:
+    """Refuse few bytes that would take many seconds."""
+    coding = image.tile[0][0] if isinstance(image, ImageFile) and image.tile else ""
+    if coding in _IN_PYTHON and image.width * image.height > _IN_PYTHON_PIXELS:
+        rule = f"Coded as it is, it may have {_IN_PYTHON_PIXELS:,} pixels"
+        received = f"{image.width} x {image.height}"
+        raise BadInput("The image is too large", rule=rule, received=received, remedy="Save it as PNG")
+    if image.format in ("JPEG", "MPO") and data.count(_SCAN) > _SCANS:
+        raise BadInput("The image has too many scans", rule=f"A JPEG may have {_SCANS}", received=data.count(_SCAN))
+
+
+def _stream(data: bytes) -> io.BytesIO:
+    return io.BytesIO(data) if len(data) < _LONG else _Counted(data)
+
+
+class _Counted(io.BytesIO):
+    """Bytes that can be read `_READS` times."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._left = _READS
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read as BytesIO does. Raises BadInput after too many times."""
+        self._left -= 1
+        if self._left < 0:
+            raise BadInput("The image has too many parts", remedy="Save it again")
+        return super().read(size)
+
+
 def _unreadable(data: bytes, error: BaseException) -> BadInput:
     rule = "It must be a whole JPEG, PNG, WebP, GIF, BMP, TIFF or PNM file"
     received = f"{len(data)} bytes that begin with {data[:12]!r} ({type(error).__name__})"
@@ -154,14 +193,31 @@ def _unreadable(data: bytes, error: BaseException) -> BadInput:
 def _flat(image: Image.Image) -> Image.Image:
     """The first frame as L or RGB, transparent parts on white."""
     if image.mode.startswith("I"):
-        return _eight_bits(image)
+        return _by_strips(image, "L", _eight_bits)
     if image.mode == "F":
         raise ValueError("floating point pixels have no agreed white")
     if image.has_transparency_data:
-        coloured = image.convert("RGBA")
-        paper = Image.new("RGBA", coloured.size, (_WHITE, _WHITE, _WHITE, _WHITE))
-        return Image.alpha_composite(paper, coloured).convert("L" if image.mode in ("LA", "L", "1") else "RGB")
+        return _by_strips(image, "L" if image.mode in ("LA", "L", "1") else "RGB", _on_white)
     return image.convert("L" if image.mode in ("1", "L") else "RGB")
+
+
+def _by_strips(image: Image.Image, mode: str, change: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    """A large picture in another mode, changed some rows at a time; what `change` gives may have yet another mode."""
+    width, height = image.size
+    if width * height <= _STRIP:
+        return change(image).convert(mode)
+    found = Image.new(mode, image.size)
+    rows = max(1, _STRIP // width)
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(top + rows, height)))
+        found.paste(change(strip).convert(mode), (0, top))
+    return found
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    coloured = image.convert("RGBA")
+    paper = Image.new("RGBA", coloured.size, (_WHITE, _WHITE, _WHITE, _WHITE))
+    return Image.alpha_composite(paper, coloured)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

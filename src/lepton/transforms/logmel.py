@@ -6,6 +6,7 @@ and the logarithm is natural.
 """
 
 import io
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -33,6 +34,9 @@ MAX_SAMPLES = 64_000_000
 _CHANNELS = 16
 _RATES = (1_000, 192_000)
 _FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "AIFF", "MP3")
+_MARKS = re.compile(rb"(?:RIFF|RIFX|RF64)....WAVE|FORM....AIF[CF]|fLaC|OggS|\xff[\xe0-\xff]", re.DOTALL)
+_TAGS = 4
+_CHUNKS = 64
 _LOOKED_AT = 512  # training recordings that `fit` looks at
 _LONGEST = 30.0
 _LEVEL = 0.1  # what the loudness of a recording is brought to, of full scale
@@ -98,7 +102,8 @@ def decode(raw: Raw, *, max_seconds: float = MAX_SECONDS) -> tuple[np.ndarray, i
 
     Raises BadInput as the encoder does.
     """
-    data = bytes_of(raw, "a sound")
+    data = _untagged(bytes_of(raw, "a sound"))
+    _check_marks(data)
     try:
         with soundfile.SoundFile(_Stream(data)) as file:
             _check_header(file, max_seconds)
@@ -114,6 +119,42 @@ def decode(raw: Raw, *, max_seconds: float = MAX_SECONDS) -> tuple[np.ndarray, i
     if not np.isfinite(mono).all():
         raise BadInput("The recording has samples that are no finite numbers", remedy="Save it as 16-bit PCM")
     return mono, rate
+
+
+def _untagged(data: bytes) -> bytes:
+    """The file behind its ID3 tags, of which it may have a few."""
+    start = 0
+    for _ in range(_TAGS):
+        if data[start : start + 3] == b"ID3" and len(data) >= start + 10:
+            start += 10 + sum(
+                (byte & 127) << shift for byte, shift in zip(data[start + 6 : start + 10], (21, 14, 7, 0), strict=True)
+            )
+    return data[start:]
+
+
+def _check_marks(data: bytes) -> None:
+    """Refuse by the first bytes what would never be taken, and a WAV that claims more than any may have.
+
+    The library knows formats besides, and searches some of them without end.
+    """
+    if not _MARKS.match(data):
+        raise BadInput("The recording has an unknown format", rule=f"Known: {', '.join(_FORMATS)}", received=data[:12])
+    claimed = _claimed(data) if data.startswith(b"RIFF") else 0
+    if claimed > max(len(data), MAX_SAMPLES):
+        received = f"{claimed:,} bytes of samples in a file of {len(data):,}"
+        remedy = "Save the file whole: a program that writes to a pipe cannot know the length"
+        raise BadInput("The header claims more than there is", received=received, remedy=remedy)
+
+
+def _claimed(data: bytes) -> int:
+    """Bytes of samples that a WAV's header tells of; 0 where that does not stand near its start."""
+    place = 12
+    for _ in range(_CHUNKS):
+        name, size = data[place : place + 4], int.from_bytes(data[place + 4 : place + 8], "little")
+        if name == b"data":
+            return size
+        place += 8 + size + size % 2
+    return 0
 
 
 class _Stream(io.BytesIO):
