@@ -38,7 +38,9 @@ function AppLink({ app, tab, here }: { app: Summary; tab: Tab; here: boolean }) 
   const Icon = ICONS[app.modality];
   const link = useRef<HTMLAnchorElement>(null);
   useEffect(() => {
-    if (here) link.current?.scrollIntoView({ block: "nearest", inline: "center" });
+    const [own, list] = [link.current, link.current?.closest("nav")];
+    // On a phone the list goes sideways. scrollIntoView would also move the place from which Tab starts.
+    if (here && own && list) list.scrollLeft = own.offsetLeft - (list.clientWidth - own.offsetWidth) / 2;
   }, [here]);
   return (
     <a ref={link} className="app" href={hashOf(app.name, tab)} aria-current={here ? "page" : undefined}>

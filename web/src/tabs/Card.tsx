@@ -9,7 +9,10 @@ export default function Card({ app }: { app: Description }) {
     <div className="stack">
       {app.card && (
         <article className="card prose">
-          <Markdown remarkPlugins={[remarkGfm]} components={{ table: Table, h1: "h2", h2: "h3", h3: "h4" }}>
+          <Markdown
+            remarkPlugins={[remarkGfm]}
+            components={{ table: Table, th: Heading, h1: "h2", h2: "h3", h3: "h4" }}
+          >
             {app.card}
           </Markdown>
         </article>
@@ -29,6 +32,11 @@ function Table({ children }: { children?: React.ReactNode }) {
       <table>{children}</table>
     </div>
   );
+}
+
+/** A table's corner without words is no heading of anything. */
+function Heading({ children }: { children?: React.ReactNode }) {
+  return children ? <th>{children}</th> : <td />;
 }
 
 function Signature({ app }: { app: Description }) {
