@@ -55,8 +55,8 @@ def compression() -> str:
         "one thread) than the teacher in fp32 PyTorch and in fp32 ONNX. The last column is the fastest of what others\n"
         "make of the same teacher. The whole table, with int8 alone, models trained directly, p95 and times from raw\n"
         "input to answer, is `benchmarks/results/compression.json`, from `benchmarks/compression/table.py`. Searches\n"
-        "had 5 to 6 minutes on a busy machine; where that was over before a smaller network kept the contract, what\n"
-        "is shipped is the teacher's own graph."
+        "had 10 minutes, of texts 20, on a busy machine; where that was over before a smaller network kept the contract,\n"
+        "what is shipped is the teacher's own graph."
     )
     return f"{words}\n\n{markdown(rows)}"
 
