@@ -11,9 +11,9 @@ SOURCE = Path(__file__).parents[1] / "src" / "lepton"
 HEAVY = {"torch", "transformers", "sklearn", "onnx", "peft", "safetensors", "onnxscript"}
 APPLICATION = (
     *("core", "metrics", "transforms", "tasks", "formats", "checks"),
-    *("bundle", "runtime", "serve", "report", "deploy"),
+    *("bundle", "runtime", "streams", "serve", "report", "deploy"),
 )
-APART = ("models", "compress", "formats", "metrics", "tasks", "checks", "adapt", "explain", "deploy", "cli")
+APART = ("models", "compress", "formats", "metrics", "tasks", "checks", "adapt", "explain", "streams", "deploy", "cli")
 MAY_USE = {
     "core": set(),
     "metrics": {"core"},
@@ -23,7 +23,8 @@ MAY_USE = {
     "checks": {"core"},
     "bundle": {"core"},
     "runtime": {"core", "transforms", "tasks", "metrics", "bundle"},
-    "serve": {"core", "transforms", "tasks", "bundle", "runtime"},
+    "streams": {"core", "transforms", "tasks", "metrics", "bundle", "runtime", "report"},
+    "serve": {"core", "transforms", "tasks", "bundle", "runtime", "streams"},
     "report": {"core", "metrics"},
     "deploy": {"core", "bundle", "runtime"},
     "models": {"core"},
