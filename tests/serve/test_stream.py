@@ -241,9 +241,9 @@ def test_a_plain_get_is_told_to_upgrade(client: TestClient) -> None:
 def test_a_stream_needs_a_key_where_requests_do(app: App) -> None:
     guard = Guard({_digest(b"a key of some length"): Holder("shop")})
     with TestClient(application({"audio": app}, guard=guard)) as client:
-        with pytest.raises(WebSocketDisconnect) as denied, client.websocket_connect(PATH):
+        with pytest.raises(WebSocketDenialResponse) as denied, client.websocket_connect(PATH):
             pass
-        assert denied.value.code == 1008
+        assert denied.value.status_code == 401
         with client.websocket_connect(PATH, headers={"authorization": "Bearer a key of some length"}) as socket:
             socket.send_text("{}")
             assert json.loads(socket.receive_text())["type"] == "ready"

@@ -54,7 +54,7 @@ class Front:
             holder = self._guard.admit(scope)
         except Problem as problem:
             self._service.meters.refused(problem.status)
-            await _refuse(scope, send, problem)
+            await _problems.respond(problem, scope["path"])(scope, receive, _with_id(send, own))
             return
         if found is None:
             scope["lepton_id"] = own
@@ -95,17 +95,8 @@ class Front:
 
 def _with_id(send: Send, own: bytes) -> Send:
     async def wrapped(message: Any) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"].endswith("http.response.start"):
             message["headers"] = [*message.get("headers", ()), (b"x-request-id", own)]
         await send(message)
 
     return wrapped
-
-
-async def _refuse(scope: Scope, send: Send, problem: Problem) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008, "reason": problem.detail})
-        return
-    response = _problems.respond(problem, scope["path"])
-    await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
-    await send({"type": "http.response.body", "body": response.body})

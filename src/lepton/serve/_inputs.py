@@ -2,10 +2,13 @@
 
 import asyncio
 import binascii
+import encodings
+import pkgutil
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from functools import lru_cache
+from encodings.aliases import aliases
+from functools import cache, lru_cache
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -39,7 +42,7 @@ async def read(request: Request, modality: str, service: Service) -> Inputs:
     """
     told = dict(request.scope["headers"])
     _check_encoding(told.get(b"content-encoding", b"identity"))
-    kind, charset = _content_type(told.get(b"content-type", b""))
+    kind, charset = _content_type(told.get(b"content-type", b"")[:_LONGEST_TYPE])
     if not _is_taken(kind, modality):
         raise _other_kind(kind, modality)
     data = await body(request, service)
@@ -87,6 +90,7 @@ _TEXTUAL = re.compile(
     r"utf-?(8|16|32)([lb]e)?|(us-)?ascii|(iso-?8859|latin|windows|cp|koi8|euc|gb|big|shift)[-_a-z0-9]*"
 )
 _USUAL = {"image": "png", "audio": "wav"}
+_LONGEST_TYPE = 200  # bytes of a Content-Type that count
 
 
 def _kinds(modality: str) -> list[str]:
@@ -183,11 +187,18 @@ def media(item: str, index: int) -> bytes:
 
 
 def _text(body: bytes, charset: str) -> str:
-    if not _TEXTUAL.fullmatch(charset):
+    if charset not in _UTF_8 and not (_TEXTUAL.fullmatch(charset) and re.sub("[-_]+", "_", charset) in _codecs()):
         raise Problem(415, "The charset of the text is not known", received=shorten(charset), remedy="Send UTF-8")
     try:
-        return body.decode("utf-8-sig" if charset in ("utf-8", "utf8") else charset)
-    except LookupError as error:
-        raise Problem(415, "The charset of the text is not known", received=shorten(charset)) from error
+        return body.decode("utf-8-sig" if charset in _UTF_8 else charset)
     except ValueError as error:
         raise Problem(400, f"The text is not in {shorten(charset, 40)}", remedy="Send UTF-8") from error
+
+
+_UTF_8 = ("utf-8", "utf8")
+
+
+@cache
+def _codecs() -> frozenset[str]:
+    """The names of Python's codecs. It keeps every other name that it was ever asked for."""
+    return frozenset((*aliases, *(module.name for module in pkgutil.iter_modules(encodings.__path__))))

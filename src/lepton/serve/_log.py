@@ -1,7 +1,9 @@
 """The server's log: one JSON object a line on standard error."""
 
 import logging
+import sys
 import time
+import warnings
 
 import msgspec
 
@@ -22,7 +24,13 @@ class Lines(logging.Formatter):
 
 
 def start(*, access: bool) -> None:
-    """Write warnings and worse; with `access` a line for every request that asked an app, too."""
+    """Write warnings and worse; with `access` a line for every request that asked an app, too.
+
+    Python's own warnings are left out unless it was started with -W: their texts, which Pillow makes of what clients
+    send, are kept for good once they are told.
+    """
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
     handler = logging.StreamHandler()
     handler.setFormatter(Lines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])

@@ -12,8 +12,9 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
+from starlette.websockets import WebSocket
 
 from lepton.core import plugins
 from lepton.runtime.app import App
@@ -106,7 +107,10 @@ def _unknown(service: Service, templates: Mapping[str, Handler]) -> list[BaseRou
         service.shelf.engine(request.path_params["name"])
         raise Problem(404, "There is nothing at this path", remedy="Write the app's name without percent signs")
 
-    return [Route(path, unknown, methods=["POST"]) for path in templates]
+    async def nowhere(socket: WebSocket) -> None:
+        raise HTTPException(404)
+
+    return [*(Route(path, unknown, methods=["POST"]) for path in templates), WebSocketRoute("/{path:path}", nowhere)]
 
 
 @asynccontextmanager

@@ -160,9 +160,11 @@ def _beside(options: Options, guard: Guard) -> Beside | None:
 
 def _settings(options: Options) -> dict[str, Any]:
     """What uvicorn is told."""
+    from lepton.serve._wire import Frames, Wire
+
     return {
-        "http": "httptools",
-        "ws": "websockets-sansio",
+        "http": partial(Wire, limits=options.limits),
+        "ws": Frames,
         "log_config": None,
         "access_log": False,
         "server_header": False,

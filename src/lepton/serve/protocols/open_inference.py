@@ -20,6 +20,7 @@ from lepton.serve._signature import Port, Signature
 from lepton.serve._tensors import BYTES, Tensor
 
 _LENGTH = b"inference-header-content-length"
+_DIGITS = 20
 _JSON = (b"content-type", b"application/json")
 _BINARY = (b"content-type", b"application/octet-stream")
 _Element = TypeVar("_Element")
@@ -198,11 +199,12 @@ def _head_length(headers: Iterable[tuple[bytes, bytes]], size: int) -> int | Non
             raise Problem(415, "A body is sent as it is, without Content-Encoding")
     if found is None:
         return None
-    if not found.isdigit() or not 1 <= int(found[:20]) <= size:
+    length = int(found) if found.isdigit() and len(found) < _DIGITS else 0
+    if not 1 <= length <= size:
         rule = f"It is the length of the JSON, between 1 and the body's own, {size:,}"
         received = found[:40].decode("latin-1")
         raise Problem(400, "Inference-Header-Content-Length is wrong", rule=rule, received=received)
-    return int(found)
+    return length
 
 
 def _given(body: _Body[Any], rest: memoryview) -> list[Tensor]:

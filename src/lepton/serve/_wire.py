@@ -1,0 +1,180 @@
+"""What stands between the wire and the application: uvicorn's protocols, and an end to what a client may leave open.
+
+uvicorn bounds neither the length of a head nor the time that one takes, waits without end for a handshake that it could
+not read, and says what is hardly HTTP in plain text. Here each of these is a problem with a reason, and the connection
+is closed.
+"""
+
+import asyncio
+import re
+from http import HTTPStatus
+from itertools import chain
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from lepton.serve import _problems
+from lepton.serve._limits import Limits
+from lepton.serve._problems import Problem
+
+HEAD = 64 * 2**10
+"""Bytes of a request's line and headers at most, and of what stands between the parts of a body."""
+
+# Clients that would like HTTP/2 say so beside a whole request of HTTP/1.1; the parser would lose that one's body.
+_WISH = re.compile(rb"\r\nupgrade:[ \t]*h2c[ \t]*(?=\r\n|\Z)", re.IGNORECASE)
+
+
+class Wire(HttpToolsProtocol):
+    """One connection. What it owes, a head or the rest of a body, must come within the server's `limits`."""
+
+    def __init__(self, *args: Any, limits: Limits, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._limits = limits
+        self.url = b""
+        self._in_head = True
+        self._owed = 0
+        self._heard = False
+        self._seen: Any = None
+        self._why = Problem(400, "This is not HTTP", remedy="Send a request as RFC 9112 has it")
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to look, once in the time that a request may take, whether something still comes."""
+        super().connection_made(transport)
+        self._timer = self.loop.call_later(self._limits.seconds, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Look no more."""
+        self._end_looking()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read, unless the head, or what stands between the parts of a body, is too long already."""
+        self._heard = True
+        self._owed += len(data)
+        super().data_received(_without_wish(data) if self._in_head and b"h2c" in data else data)
+        if self._owed > HEAD and not self.transport.is_closing():
+            self._refuse(_too_long())
+
+    def on_headers_complete(self) -> None:
+        """Let the application begin. Later headers, which follow a body, are never those of the request."""
+        self._check_head()
+        self._in_head, self._owed = False, 0
+        super().on_headers_complete()
+        if not self.parser.should_upgrade():
+            self.headers = []
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._owed = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Expect the next head."""
+        self._in_head, self._owed = True, 0
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over."""
+        self._end_looking()
+        super().handle_websocket_upgrade()
+
+    def send_400_response(self, msg: str) -> None:
+        """Say why this cannot be read, after what was asked before on this connection is answered."""
+        self._refuse(self._why)
+
+    def _check_head(self) -> None:
+        """Raise the Problem, which the parser passes on as an error of its own, that a head may be."""
+        if self._owed > HEAD and len(self.url) + sum(map(len, chain.from_iterable(self.headers))) > HEAD:
+            self._why = _too_long()
+            raise self._why
+        if self.expect_100_continue and _announced(self.headers) > self._limits.body:
+            self._why = Problem(413, f"The body is too long: at most {self._limits.body:,} bytes")
+            raise self._why
+
+    def _look(self) -> None:
+        """Close a connection whose head has not come since the last look, or whose body has stopped."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            late = cycle is self._seen and (cycle is None or self._owed > 0 or not self._in_head)
+        else:
+            late = cycle.more_body and not self._heard and not self.flow.read_paused
+        if late:
+            self._give_up()
+            return
+        self._seen, self._heard = cycle, False
+        self._timer = self.loop.call_later(self._limits.seconds, self._look)
+
+    def _give_up(self) -> None:
+        if self._owed or not self._in_head:
+            self._refuse(Problem(408, f"The request did not come within {self._limits.seconds:g} s"))
+        else:
+            self.transport.close()
+
+    def _end_looking(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answer with a problem and close; where earlier requests are still being answered, close behind the last."""
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete and not cycle.more_body:
+            cycle.keep_alive = False
+            self.flow.pause_reading()
+            return
+        if not self.pipeline:
+            self.transport.write(written(problem, self.url.decode("latin-1")))
+        self.transport.close()
+
+
+class Frames(WebSocketsSansIOProtocol):
+    """One WebSocket. A handshake that fails is a problem, too."""
+
+    def data_received(self, data: bytes) -> None:
+        """Read, and refuse what is no handshake."""
+        super().data_received(data)
+        if not self.handshake_initiated and self.conn.handshake_exc is not None:
+            self._refuse(Problem(400, f"This is no handshake: {self.conn.handshake_exc}"))
+
+    def handle_connect(self, event: Any) -> None:
+        """Begin, where the handshake is one."""
+        found = self.conn.accept(event)
+        if found.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            super().handle_connect(event)
+            return
+        kept = {name: found.headers[name] for name in ("Allow", "Upgrade") if name in found.headers}
+        self._refuse(Problem(int(found.status_code), f"This is no handshake: {self.conn.handshake_exc}", headers=kept))
+
+    async def send(self, message: Any) -> None:
+        """Send; an answer in place of a handshake ends it, which uvicorn would call the application's fault."""
+        await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            self.handshake_complete = True
+
+    def _refuse(self, problem: Problem) -> None:
+        self.handshake_initiated = self.handshake_complete = self.close_sent = True
+        self.transport.write(written(problem, ""))
+        self.transport.close()
+
+
+def written(problem: Problem, path: str) -> bytes:
+    """The whole answer, after which the connection ends."""
+    response = _problems.respond(problem, path)
+    headers = [*response.raw_headers, (b"connection", b"close")]
+    lines = [b"HTTP/1.1 %d %b" % (problem.status, HTTPStatus(problem.status).phrase.encode())]
+    return b"\r\n".join([*lines, *(b"%b: %b" % pair for pair in headers), b"", response.body])
+
+
+def _too_long() -> Problem:
+    return Problem(431, f"The head of the request is too long: at most {HEAD:,} bytes")
+
+
+def _announced(headers: list[tuple[bytes, bytes]]) -> int:
+    """The length that a body is said to have; the parser has seen to it that it is a number."""
+    return int(dict(headers).get(b"content-length", b"0"))
+
+
+def _without_wish(data: bytes) -> bytes:
+    head, end, body = data.partition(b"\r\n\r\n")
+    return b"".join((_WISH.sub(b"", head), end, body))
