@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint types clean
+.PHONY: demo test lint types web web-check web-test clean
 
 .venv/train: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -30,5 +30,22 @@ lint: .venv/dev
 types: .venv/dev
 	$(BIN)/mypy
 
+web/node_modules: web/package-lock.json
+	cd web && npm ci
+	touch $@
+
+# The console's files, which are committed: whoever installs Lepton needs no node.
+web: web/node_modules
+	cd web && npm run build
+
+# The console without a browser: lint, types, tests, and that the committed files are what its source makes.
+web-check: web/node_modules
+	cd web && npm run check && npm test && npx vite build --outDir ../build/console --emptyOutDir
+	diff -r build/console src/lepton/serve/console
+	! grep -n '"resolved"' web/package-lock.json
+
+web-test: web-check .venv/dev
+	CI=true $(BIN)/python -m pytest tests/web
+
 clean:
-	rm -rf .venv runs
+	rm -rf .venv runs build web/node_modules

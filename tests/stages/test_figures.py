@@ -26,7 +26,7 @@ def trial(plan: str, metric: float, ratio: float, *, kept: bool) -> dict[str, An
 @pytest.fixture
 def stage(tmp_path: Path) -> Stage:
     trials = [{**trial("onnx", 0.9, 1.0, kept=False), "model_p50_ms": 2.0}, trial("int8_static", 0.89, 0.25, kept=True)]
-    compress = {"trials": trials, "winner": "int8_static", "metric": "calibration_error", "torch": None}
+    compress = {"trials": trials, "winner": "int8_static", "metric": "calibration_error"}
     told = {
         "compress": {**compress, "validation_records": 40, "drop_limit": {"value": 0.01, "origin": "the contract"}},
         "evaluate": {"n": 7, "metrics": METRICS, "baselines": [], "mistakes": ["not for an app"]},

@@ -66,7 +66,6 @@ FIGURES = {
         "limits": {clause["name"]: clause["asked"] for clause in CLAUSES},
         "shipped": "student cnn",
         "reference": "fp32 ONNX",
-        "torch": None,
         "trials": [
             trial("fp32 ONNX", 0.985, (2.0, 0.4), kept=False),
             trial("int8", 0.984, (1.0, 0.12), kept=True),

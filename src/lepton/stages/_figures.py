@@ -27,7 +27,7 @@ def _lower_is_better(metric: str) -> bool:
 
 
 def _search(told: Mapping[str, Any]) -> dict[str, Any]:
-    """What was tried: a point for each plan, the limits it was held against, and the trained network in PyTorch."""
+    """What was tried: a point for each plan, and the limits it was held against."""
     reference = next(trial for trial in told["trials"] if trial["plan"] == REFERENCE)
     return {
         "metric": told["metric"],
@@ -37,7 +37,6 @@ def _search(told: Mapping[str, Any]) -> dict[str, Any]:
         "limits": {clause["name"]: clause["asked"] for clause in reference["clauses"]},
         "shipped": _words.plan(told["winner"]),
         "reference": _words.plan(REFERENCE),
-        "torch": told["torch"],
         "trials": [_point(trial, reference["model_p50_ms"]) for trial in told["trials"]],
     }
 

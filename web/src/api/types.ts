@@ -50,7 +50,6 @@ export interface Search {
   limits: Record<string, number>;
   shipped: string;
   reference: string;
-  torch: { model_p50_ms: number; size_mb: number } | null;
   trials: Trial[];
 }
 

@@ -19,7 +19,6 @@ const SEARCH: Search = {
   limits: { "drop (95 % bound)": 0.01, "time over fp32 ONNX (95 % bound)": 1.02, "size (MB)": 5 },
   shipped: "fast",
   reference: "fp32 ONNX",
-  torch: null,
   trials: [
     trial("fp32 ONNX", 0.95, 4, 4),
     trial("fast", 0.94, 1, 2),
