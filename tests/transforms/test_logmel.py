@@ -3,6 +3,7 @@
 import io
 import math
 import struct
+import sys
 
 import numpy as np
 import pytest
@@ -159,6 +160,21 @@ def test_a_header_that_lies_is_refused(more):
 def test_a_header_that_claims_gigabytes_is_refused(frames):
     with pytest.raises(BadInput, match="claims more than there is"):
         logmel.decode(lying(frames))
+
+
+def test_headers_of_other_formats_claim_gigabytes_in_vain(capfd):
+    form = wav(tone(), kind="AIFF").replace(b"SSND", b"SSND\xff\xff\xff\xff")
+    for size in (2**63 - 1, 2**64 - 1):
+        ds64 = b"ds64" + struct.pack("<IQQQI", 28, size, size, size, 0)
+        for raw in (form, lying(10).replace(b"RIFF", b"RF64").replace(b"WAVE", b"WAVE" + ds64)):
+            with pytest.raises(BadInput, match="claims more than there is"):
+                logmel.decode(raw)
+    assert not capfd.readouterr().err
+
+
+@pytest.mark.parametrize("place", [-5, 2, 2**70])
+def test_any_place_in_a_recording_can_be_gone_to(place):
+    assert logmel._Stream(b"abc").seek(place) == min(max(0, place), sys.maxsize)
 
 
 def test_a_header_that_claims_a_little_too_much_is_read_as_far_as_it_goes():

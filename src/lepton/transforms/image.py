@@ -36,7 +36,7 @@ _LOOKED_AT = 256  # training images that `fit` looks at
 _GREY = 8  # spread between channels, of 255, that JPEG leaves in a grey picture
 _WHITE = 255
 _LONG = 65_536  # bytes of a file from which on its parts are counted
-_READS = 100_000  # reads of a file: one of millions of tiny parts would keep Pillow, which is Python there, for seconds
+_READS = 20_000  # reads of a file, and one more each 1,000 bytes: of millions of tiny parts each costs Pillow some time
 _SCANS = 64  # of a progressive JPEG: each costs as much as all pixels, and takes a few bytes
 _STRIP = 1_000_000  # pixels that are flattened at a time, so that memory stays small
 _IN_PYTHON = ("ppm", "ppm_plain", "bmp_rle")  # codings that Pillow decodes in Python, half a second a million pixels
@@ -170,11 +170,11 @@ def _stream(data: bytes) -> io.BytesIO:
 
 
 class _Counted(io.BytesIO):
-    """Bytes that can be read `_READS` times."""
+    """Bytes that can be read so many times."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
-        self._left = _READS
+        self._left = _READS + len(data) // 1000
 
     def read(self, size: int | None = -1) -> bytes:
         """Read as BytesIO does. Raises BadInput after too many times."""

@@ -7,6 +7,7 @@ and the logarithm is natural.
 
 import io
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -133,13 +134,13 @@ def _untagged(data: bytes) -> bytes:
 
 
 def _check_marks(data: bytes) -> None:
-    """Refuse by the first bytes what would never be taken, and a WAV that claims more than any may have.
+    """Refuse by the first bytes what would never be taken, and a header that claims more than any may.
 
     The library knows formats besides, and searches some of them without end.
     """
     if not _MARKS.match(data):
         raise BadInput("The recording has an unknown format", rule=f"Known: {', '.join(_FORMATS)}", received=data[:12])
-    claimed = _claimed(data) if data.startswith(b"RIFF") else 0
+    claimed = _claimed(data)
     if claimed > max(len(data), MAX_SAMPLES):
         received = f"{claimed:,} bytes of samples in a file of {len(data):,}"
         remedy = "Save the file whole: a program that writes to a pipe cannot know the length"
@@ -147,18 +148,23 @@ def _check_marks(data: bytes) -> None:
 
 
 def _claimed(data: bytes) -> int:
-    """Bytes of samples that a WAV's header tells of; 0 where that does not stand near its start."""
+    """Bytes of samples that the header of a WAV or AIFF tells of; 0 where that does not stand near its start."""
+    if not data.startswith((b"RI", b"RF64", b"FORM")):
+        return 0
+    order: Literal["little", "big"] = "big" if data.startswith((b"RIFX", b"FORM")) else "little"
     place = 12
     for _ in range(_CHUNKS):
-        name, size = data[place : place + 4], int.from_bytes(data[place + 4 : place + 8], "little")
-        if name == b"data":
+        name, size = data[place : place + 4], int.from_bytes(data[place + 4 : place + 8], order)
+        if name in (b"data", b"SSND"):
             return size
+        if name == b"ds64":
+            return int.from_bytes(data[place + 16 : place + 24], order)
         place += 8 + size + size % 2
     return 0
 
 
 class _Stream(io.BytesIO):
-    """Bytes in which a place before the start is the start.
+    """Bytes in which a place before the start is the start, and one behind all places is the last.
 
     A damaged header makes the decoder seek there, and an error raised under it would be printed, not raised.
     """
@@ -166,7 +172,7 @@ class _Stream(io.BytesIO):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Go to a place as BytesIO does, or to the start."""
         origin = (0, self.tell(), len(self.getbuffer()))[whence]
-        return super().seek(max(0, origin + offset))
+        return super().seek(min(max(0, origin + offset), sys.maxsize))
 
 
 def _check_header(file: Any, max_seconds: float) -> None:
