@@ -241,3 +241,30 @@ def test_pace_follows_what_it_sees() -> None:
     assert _engine._follow(float("inf"), 2.0) == 2.0
     assert np.isclose(_engine._follow(1.0, 2.0), 1.1)
     assert np.isclose(_engine._follow(1.0, 1000.0), 1.2), "one pause of the machine is not the app's pace"
+
+
+def test_what_comes_encoded_is_not_judged_by_the_time_that_reading_takes(app: App) -> None:
+    engine = Engine(app, limits=Limits(), meters=Meters().of("text"))
+    engine.warm(TEXTS)
+    assert engine._read_pace < float("inf")
+    engine._pace, engine._read_pace = 1e-5, 1.0
+    sample = app.read(TEXTS[0])
+    assert engine._is_quick(Ask(samples=[sample]))
+    assert not engine._is_quick(Ask([TEXTS[0]]))
+    engine.close()
+
+
+def test_the_pace_is_not_that_of_the_first_cold_answer(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer, calls = App.answer, []
+
+    def slow_at_first(own: App, samples: Any, **more: Any) -> Any:
+        calls.append(len(samples))
+        if len(calls) == 1:
+            time.sleep(0.5)
+        return answer(own, samples, **more)
+
+    monkeypatch.setattr(App, "answer", slow_at_first)
+    engine = Engine(app, limits=Limits(), meters=Meters().of("text"))
+    engine.warm(TEXTS[:1])
+    assert engine._pace < 0.25
+    engine.close()

@@ -106,12 +106,15 @@ class Engine:
 
     def warm(self, raws: Sequence[Raw]) -> None:
         """Answer some inputs, so that the first request finds a session that has run and a known pace."""
-        for raw in raws:
+        for number, raw in enumerate((*raws[:1], *raws)):
+            if number == 1:  # the very first took what the cold code took, which tells nothing of the next
+                self._pace = self._read_pace = float("inf")
             self._work(self._samples(Ask([raw])))
 
     def _is_quick(self, ask: Ask) -> bool:
         count = self._turn_count + ask.count
-        return not self._waiting and ask.size <= _SMALL and (self._pace + self._read_pace) * count < _QUICK
+        pace = self._pace if ask.samples else self._pace + self._read_pace
+        return not self._waiting and ask.size <= _SMALL and pace * count < _QUICK
 
     def _check_queue(self, ask: Ask) -> None:
         if self._waiting >= self._limits.queue:
