@@ -112,7 +112,8 @@ def decode(raw: Raw, *, max_seconds: float = MAX_SECONDS) -> tuple[np.ndarray, i
             rate = file.samplerate
     except (soundfile.SoundFileError, OSError, ValueError, TypeError) as error:
         rule = "It must be a whole WAV, FLAC, OGG, AIFF or MP3 file"
-        received = f"{len(data)} bytes that begin with {data[:12]!r} ({error})"
+        why = getattr(error, "error_string", error)
+        received = f"{len(data)} bytes that begin with {data[:12]!r} ({why})"
         raise BadInput("The recording cannot be decoded", rule=rule, received=received) from error
     if not len(samples):
         raise BadInput("The recording is empty", rule="It must have at least one sample", received="0 samples")
