@@ -6,6 +6,7 @@ Usage: python benchmarks/deployments/prove.py APP (default runs/digits). Environ
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,7 @@ import yaml  # noqa: E402
 from _environments import ROOT as ENVIRONMENTS  # noqa: E402
 from _environments import python  # noqa: E402
 from _image import Image  # noqa: E402
-from _server import started  # noqa: E402
+from _server import free_port, started  # noqa: E402
 from _table import keep  # noqa: E402
 from kubernetes_validate.utils import all_versions  # noqa: E402
 
@@ -35,7 +36,6 @@ from lepton.core.types import Raw  # noqa: E402
 from lepton.runtime.app import App, find, load  # noqa: E402
 
 PORT = 8000
-RAY_PORT = 8398
 _PATIENCE = 60.0
 TYPES = {"image": "application/octet-stream", "audio": "application/octet-stream", "text": "text/plain"}
 
@@ -56,7 +56,7 @@ def main() -> None:
         rows = [
             {"target": name, **proof(app, Path(place) / str(at))} for at, (name, proof) in enumerate(proofs.items())
         ]
-    keep("deployments", rows, app=app.name, task=app.task)
+    keep("deployments", rows, app=app.name, task=app.task, load=os.getloadavg()[1])
 
 
 def _written(app: App, target: str, place: Path) -> Path:
@@ -84,6 +84,7 @@ def _run_image(app: App, image: Image) -> dict[str, Any]:
     image.build()
     built = time.perf_counter() - began
     size = sum(path.stat().st_size for path in image.root.rglob("*") if path.is_file() and not path.is_symlink()) / 1e6
+    _refuse_a_stranger(PORT)
     with started(image.command(), PORT) as server:
         return {
             "proved by": "its steps in a fresh environment"
@@ -96,6 +97,13 @@ def _run_image(app: App, image: Image) -> dict[str, Any]:
             "resident MB": server.resident_mb(),
             "installed MB": size,
         }
+
+
+def _refuse_a_stranger(port: int) -> None:
+    """End where somebody listens on the image's own port already: its answers would pass for ours."""
+    with socket.socket() as tried:
+        if tried.connect_ex(("127.0.0.1", port)) == 0:
+            sys.exit(f"Port {port} is taken; end what listens there first")
 
 
 def _kubernetes(app: App, place: Path) -> dict[str, Any]:
@@ -118,15 +126,16 @@ def _ray(app: App, place: Path) -> dict[str, Any]:
     folder = _written(app, "ray-serve", place)
     binary = _ray_environment(folder)
     config = yaml.safe_load((folder / "serve.yaml").read_text(encoding="utf-8"))
-    config["http_options"] = {"host": "127.0.0.1", "port": RAY_PORT}
+    port = free_port()
+    config["http_options"] = {"host": "127.0.0.1", "port": port}
     (folder / "serve.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     path = config["applications"][0]["route_prefix"]
-    with _at(folder), started([binary / "serve", "run", "serve.yaml"], RAY_PORT, ready="/-/healthz") as server:
+    with _at(folder), started([binary / "serve", "run", "serve.yaml"], port, ready="/-/healthz") as server:
         # The proxy is healthy before the first replica has the app.
-        waited = _wait(app, RAY_PORT, path)
+        waited = _wait(app, port, path)
         return {
             "proved by": "serve run in an environment of its own",
-            "golden answers equal": _equal(app, RAY_PORT, path),
+            "golden answers equal": _equal(app, port, path),
             "ready s": server.ready_s + waited,
         }
 

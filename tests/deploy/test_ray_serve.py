@@ -1,10 +1,10 @@
 """The service without Ray, and, where Ray is installed, the written folder run by `serve run`."""
 
 import asyncio
-import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from starlette.requests import Request
@@ -26,7 +27,6 @@ from lepton.deploy._deployment import write
 from lepton.runtime.app import load
 
 APPS = Path(__file__).parents[1] / "bundle" / "apps" / "v1"
-PORT = 8397
 
 
 def asked(service: _service.Service, body: bytes) -> Response:
@@ -86,11 +86,14 @@ def test_bounds_that_cross_are_refused(image_app: Bundle) -> None:
 
 @pytest.fixture
 def served(image_app: Bundle, tmp_path: Path) -> Iterator[str]:
-    """`serve run` on the folder as it was written, but for the port; gives the path to ask."""
+    """`serve run` on the folder as it was written, but for the port; gives the URL to ask."""
     folder = tmp_path / "ray"
     write(folder, ray_serve.deploy(image_app, max_replicas=1))
     config = yaml.safe_load((folder / "serve.yaml").read_text())
-    config["http_options"] = {"host": "127.0.0.1", "port": PORT}
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    config["http_options"] = {"host": "127.0.0.1", "port": port}
     (folder / "serve.yaml").write_text(yaml.safe_dump(config))
     home = {"HOME": str(tmp_path), "RAY_USAGE_STATS_ENABLED": "0"}
     command = [str(Path(sys.executable).parent / "serve"), "run", "serve.yaml"]
@@ -99,29 +102,25 @@ def served(image_app: Bundle, tmp_path: Path) -> Iterator[str]:
             command, cwd=folder, env={**os.environ, **home}, stdout=log, stderr=log, start_new_session=True
         )
         try:
-            yield config["applications"][0]["route_prefix"]
+            yield f"http://127.0.0.1:{port}{config['applications'][0]['route_prefix']}"
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(timeout=60)
 
 
-def post(path: str, body: bytes) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=20)
-    try:
-        connection.request("POST", path, body)
-        reply = connection.getresponse()
-        return reply.status, json.loads(reply.read())
-    finally:
-        connection.close()
+def post(url: str, body: bytes) -> tuple[int, Any]:
+    with httpx.Client(trust_env=False, timeout=20) as client:
+        reply = client.post(url, content=body)
+        return reply.status_code, reply.json()
 
 
-def wait(path: str, body: bytes, log: Path) -> None:
+def wait(url: str, body: bytes, log: Path) -> None:
     until = time.monotonic() + 120
     while time.monotonic() < until:
         try:
-            if post(path, body)[0] == 200:
+            if post(url, body)[0] == 200:
                 return
-        except (OSError, ValueError):
+        except (httpx.TransportError, ValueError):
             pass
         time.sleep(0.5)
     raise AssertionError(f"Ray Serve never answered: {log.read_text()[-3000:]}")
