@@ -26,10 +26,13 @@ class Ready(Response):
 
 def encode(value: Any) -> bytes:
     """JSON of an answer; numpy's numbers and arrays become plain ones."""
-    return msgspec.json.encode(value, enc_hook=_plain)
+    return _ENCODER.encode(value)
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_plain)

@@ -58,7 +58,7 @@ class Signature:
         wide = (FREE, len(answer))
         ranking = [Port("label", BYTES, wide), Port("score", "FP64", wide)]
         self.outputs = ranking if self._ranks else [Port("answer", BYTES, (FREE,))]
-        self._names = {port.name for port in self.encoded}
+        self._ports = {port.name: port for port in self.encoded}
         self.has_truths = any(port.datatype == "BOOL" for port in self.encoded)
 
     def ask(self, tensors: Sequence[Tensor], *, most: int, size: int) -> Ask:
@@ -87,8 +87,8 @@ class Signature:
 
     def _ranking(self, answers: Sequence[Any]) -> dict[str, Tensor]:
         shape = (len(answers), len(answers[0]))
-        labels = [item["label"] for answer in answers for item in answer]
-        scores = [item["score"] for answer in answers for item in answer]
+        items = answers[0] if len(answers) == 1 else [item for answer in answers for item in answer]
+        labels, scores = [item["label"] for item in items], [item["score"] for item in items]
         return {"label": Tensor("label", BYTES, shape, labels), "score": Tensor("score", "FP64", shape, scores)}
 
     def _texts(self, answers: Sequence[Any]) -> dict[str, Tensor]:
@@ -106,16 +106,15 @@ class Signature:
         return [_inputs.media(item, index) if isinstance(item, str) else item for index, item in enumerate(found)]
 
     def _samples(self, tensors: Sequence[Tensor], most: int) -> list[Sample]:
-        given = {tensor.name: tensor for tensor in tensors}
-        if given.keys() != self._names or len(given) != len(tensors):
+        arrays: dict[str, np.ndarray] = {}
+        for tensor in tensors:
+            port = self._ports.get(tensor.name)
+            if port is None or tensor.name in arrays:
+                raise self._other(tensors)
+            arrays[tensor.name] = _array(port, tensor, most)
+        if len(arrays) != len(self._ports):
             raise self._other(tensors)
-        arrays = {port.name: _array(port, given[port.name], most) for port in self.encoded}
-        counts = {len(array) for array in arrays.values()}
-        if len(counts) > 1:
-            told = {name: list(array.shape) for name, array in arrays.items()}
-            rule = "Each has one row an input"
-            raise Problem(400, "The tensors have different batch axes", rule=rule, received=str(told))
-        return [Sample({name: array[row] for name, array in arrays.items()}) for row in range(counts.pop())]
+        return _rows(arrays)
 
     def _other(self, tensors: Sequence[Tensor]) -> Problem:
         encoded = ", ".join(f"{port.name} ({port.datatype})" for port in self.encoded)
@@ -191,6 +190,19 @@ def _array(port: Port, tensor: Tensor, most: int) -> np.ndarray:
         raise _other_shape(port, tensor)
     _check_count(tensor.shape[0], most)
     return _tensors.numbers(tensor)
+
+
+def _rows(arrays: Mapping[str, np.ndarray]) -> list[Sample]:
+    """The samples that arrays with a batch axis hold. Raises Problem 400 where those axes differ."""
+    count = len(next(iter(arrays.values())))
+    for array in arrays.values():
+        if len(array) != count:
+            received = str({name: list(array.shape) for name, array in arrays.items()})
+            raise Problem(400, "The tensors have different batch axes", rule=_ROWS, received=received)
+    return [Sample({name: array[row] for name, array in arrays.items()}) for row in range(count)]
+
+
+_ROWS = "Each has one row an input"
 
 
 def _fits(port: Port, shape: Sequence[int]) -> bool:
