@@ -1,7 +1,6 @@
 """One engine answers for an app, in batches of what has queued while it was busy."""
 
 import asyncio
-import os
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from lepton.core import machine
 from lepton.core.errors import BadInput
 from lepton.core.types import Raw
 from lepton.runtime.app import MAX_BATCH, App, Sample
@@ -21,6 +21,8 @@ _QUICK = 0.002
 _SMALL = 64 * 2**10
 _MEMORY = 0.1
 _OUTLIER = 3.0
+_DECODERS = 4
+"""Threads that decode: more would hold that many large pictures at a time."""
 _ALONE = 15
 """Requests that are answered at once after one that met no company in its turn, before the next looks for some."""
 
@@ -66,7 +68,7 @@ class Engine:
         self._behind = 0
         self._pace = self._read_pace = float("inf")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"lepton-{app.name}")
-        self._decoders = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="lepton-decode")
+        self._decoders = ThreadPoolExecutor(min(_DECODERS, machine.cores()), thread_name_prefix="lepton-decode")
 
     def submit(self, ask: Ask) -> bool:
         """Take a request in; `ask.future` will hold full answers, or BadInput where there is none.
