@@ -17,9 +17,13 @@ VERBS = {
     "compress": "compress",
     "checks": "find",
     "formats": "read",
+    "streams": "source",
     "deploy": "deploy",
 }
-ROOMS = ("tasks", "formats", "transforms", "models", "compress", "metrics", "checks", "stages", "deploy", "cli")
+ROOMS = (
+    *("tasks", "formats", "transforms", "models", "compress", "metrics", "checks", "stages"),
+    *("streams", "deploy", "cli"),
+)
 
 
 def main() -> int:

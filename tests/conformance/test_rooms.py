@@ -22,6 +22,7 @@ VERBS = {
     "models": ("build", "smaller"),
     "compress": ("compress",),
     "stages": ("run", "inputs"),
+    "streams": ("source", "sink"),
     "deploy": ("deploy",),
     "cli": ("arguments", "main"),
 }

@@ -20,6 +20,7 @@ ROOMS = (
     "adapt",
     "explain",
     "stages",
+    "streams",
     "deploy",
     "cli",
 )
