@@ -58,6 +58,7 @@ def _about(client: Any, room: Any) -> Calls:
         "model metadata": lambda: _names(_plain(partial(client.get_model_metadata, "image"), room)["inputs"]),
         "model config": lambda: _names(_config(_plain(partial(client.get_model_config, "image"), room))["input"]),
         "repository index": lambda: len(_models(_plain(client.get_model_repository_index, room))) == 3,
+        "statistics": lambda: _stats(_plain(partial(client.get_inference_statistics, "text"), room)),
         "an unknown model's error": lambda: _fails(partial(client.infer, "none", _raw(room, [b"x"])), "no app"),
         "a wrong tensor's error": lambda: _fails(partial(client.infer, "image", _wrong(room)), "UINT8"),
     }
@@ -77,6 +78,10 @@ def _config(told: Any) -> Any:
 
 def _models(told: Any) -> Any:
     return told["models"] if isinstance(told, dict) else told
+
+
+def _stats(told: Any) -> bool:
+    return [model["name"] for model in told["model_stats"]] == ["text"]
 
 
 def _fails(call: Callable[[], object], words: str) -> bool:

@@ -354,6 +354,20 @@ def test_calls_are_counted_by_known_names_only(served: Running) -> None:
     assert "made-up" not in text
 
 
+def test_statistics_are_those_of_the_meters(served: Running) -> None:
+    one = served.call("ModelStatistics", name="text").model_stats
+    before = one[0].inference_stats.success
+    served.method("ModelInfer")(raw_request("text", ["rate", "my card"]), timeout=20)
+    after = served.call("ModelStatistics", name="text").model_stats[0]
+    assert (len(one), after.name) == (1, "text")
+    assert after.inference_stats.success.count == before.count + 1
+    assert after.inference_stats.success.ns > before.ns
+    assert after.inference_count == one[0].inference_count + 2
+    assert [model.name for model in served.call("ModelStatistics").model_stats] == [*EVERY]
+    with pytest.raises(grpc.RpcError):
+        served.call("ModelStatistics", name="none")
+
+
 class Gate:
     """Holds answers back until it is opened; `entered` says that one is being held."""
 

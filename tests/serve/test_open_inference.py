@@ -198,7 +198,7 @@ def test_a_dynamic_graph_would_answer_otherwise_in_company(every_app: dict[str, 
 
 
 def test_what_is_served_is_told(client: TestClient) -> None:
-    assert client.get("/v2").json()["extensions"] == ["binary_tensor_data", "model_configuration"]
+    assert client.get("/v2").json()["extensions"] == ["binary_tensor_data", "model_configuration", "statistics"]
     assert client.get("/v2/health/live").json() == {"live": True}
     assert client.get("/v2/health/ready").json() == {"ready": True}
     assert [one["name"] for one in client.post("/v2/repository/index", content=b"").json()] == [*EVERY]
@@ -471,5 +471,12 @@ def test_answers_are_counted(every_app: dict[str, App]) -> None:
     with TestClient(application({"text": every_app["text"]})) as client:
         ask(client, "text", [of_raws(["rate"], binary=False)])
         text = client.get("/metrics").text
+        problem(ask(client, "text", [of_raws([""], binary=False)]), 422)
+        stats = client.get("/v2/models/text/stats").json()["model_stats"]
+        assert client.get("/v2/models/stats").json()["model_stats"] == stats
+    told = stats[0]["inference_stats"]
+    assert (stats[0]["name"], told["success"]["count"], told["fail"]["count"]) == ("text", 1, 1)
+    assert told["success"]["ns"] > 0
+    assert stats[0]["inference_count"] >= stats[0]["execution_count"] >= 1
     assert 'lepton_requests_total{app="text",status="200"} 1.0' in text
     assert 'lepton_answers_total{app="text",label="beta"} 1.0' in text

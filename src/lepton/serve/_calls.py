@@ -20,6 +20,7 @@ from lepton.serve._messages import SERVICE
 from lepton.serve._problems import Problem
 from lepton.serve._service import Service
 from lepton.serve._signature import Port, Signature
+from lepton.serve._statistics import statistics
 from lepton.serve._tensors import BYTES, Tensor
 
 _LOG = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ class Calls:
             "ModelReady": self._model_ready,
             "ModelMetadata": self._metadata,
             "ModelConfig": self._config,
+            "ModelStatistics": self._statistics,
             "RepositoryIndex": self._index,
             "ModelInfer": self._counted,
         }
@@ -139,6 +141,12 @@ class Calls:
         outputs = [_configured(port) for port in signature.outputs]
         config = {"name": call.request.name, "platform": PLATFORM, "input": inputs, "output": outputs}
         return self._messages["ModelConfigResponse"](config=config)
+
+    async def _statistics(self, call: Call) -> Any:
+        if call.request.name:
+            await self._signature(call)
+        names = [call.request.name] if call.request.name else self._service.shelf.names
+        return self._messages["ModelStatisticsResponse"](model_stats=statistics(self._service, names))
 
     async def _index(self, _: Call) -> Any:
         models = [{"name": name, "version": VERSION, "state": "READY"} for name in self._service.shelf.names]

@@ -19,7 +19,7 @@ VERSION = "1"
 """An app has one version at a time: another takes its place by a swap, and each has an id of its own."""
 
 SERVER = {"name": "lepton", "version": version("lepton-transfer")}
-EXTENSIONS = ("binary_tensor_data", "model_configuration")
+EXTENSIONS = ("binary_tensor_data", "model_configuration", "statistics")
 PLATFORM = "onnxruntime_onnx"
 _LOG = logging.getLogger(__name__)
 

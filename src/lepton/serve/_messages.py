@@ -67,6 +67,15 @@ _TABLE: dict[str, tuple[tuple[int, str, str], ...]] = {
     "ModelInput": (_NAME, (2, "data_type", "int32"), (4, "dims", "int64[]"), (8, "optional", "bool")),
     "ModelOutput": (_NAME, (2, "data_type", "int32"), (3, "dims", "int64[]")),
     "ModelConfig": _CONFIG,
+    "StatisticDuration": ((1, "count", "uint64"), (2, "ns", "uint64")),
+    "InferStatistics": ((1, "success", "StatisticDuration"), (2, "fail", "StatisticDuration")),
+    "ModelStatistics": (
+        *_VERSIONED,
+        *((4, "inference_count", "uint64"), (5, "execution_count", "uint64")),
+        (6, "inference_stats", "InferStatistics"),
+    ),
+    "ModelStatisticsRequest": _VERSIONED,
+    "ModelStatisticsResponse": ((1, "model_stats", "ModelStatistics[]"),),
     "ModelConfigRequest": _VERSIONED,
     "ModelConfigResponse": ((1, "config", "ModelConfig"),),
 }

@@ -17,6 +17,7 @@ from lepton.serve._json import Ready, encode, respond
 from lepton.serve._problems import Problem
 from lepton.serve._service import Service
 from lepton.serve._signature import Port, Signature
+from lepton.serve._statistics import statistics
 from lepton.serve._tensors import BYTES, Tensor
 
 _LENGTH = b"inference-header-content-length"
@@ -112,11 +113,15 @@ def routes(service: Service) -> list[BaseRoute]:
         models = [{"name": name, "version": VERSION, "state": "READY", "reason": ""} for name in service.shelf.names]
         return respond(models)
 
+    async def stats(_: Request) -> Response:
+        return respond({"model_stats": statistics(service, service.shelf.names)})
+
     own = [
         Route("/v2", server, methods=["GET"]),
         Route("/v2/health/live", live, methods=["GET"]),
         Route("/v2/health/ready", ready, methods=["GET"]),
         Route("/v2/repository/index", index, methods=["POST"]),
+        Route("/v2/models/stats", stats, methods=["GET"]),
     ]
     return [*own, *_of_models(service)]
 
@@ -137,12 +142,16 @@ def _of_models(service: Service) -> list[BaseRoute]:
         name = request.path_params["name"]
         return respond(_config(name, await _asked(service, request)))
 
+    async def stats(request: Request) -> Response:
+        await _asked(service, request)
+        return respond({"model_stats": statistics(service, [request.path_params["name"]])})
+
     async def other(request: Request) -> Response:
         await _asked(service, request)
         return await infer(service, request, request.path_params["name"])
 
     both = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
-    found = {"": metadata, "/ready": ready, "/config": config}
+    found = {"": metadata, "/ready": ready, "/config": config, "/stats": stats}
     gets = [Route(path + end, endpoint, methods=["GET"]) for path in both for end, endpoint in found.items()]
     return [*gets, *(Route(f"{path}/infer", other, methods=["POST"]) for path in both)]
 
@@ -259,6 +268,7 @@ def paths(names: list[str]) -> dict[str, Any]:
         "/v2/health/live": {"get": _about.operation("The process lives")},
         "/v2/health/ready": {"get": _about.operation("Every model is loaded", 503)},
         "/v2/repository/index": {"post": _about.operation("The models that are served")},
+        "/v2/models/stats": {"get": _about.operation("How often every model was asked, and how long it took")},
     }
     parameters = [_about.in_path("name", names)]
     for path in ("/v2/models/{name}", f"/v2/models/{{name}}/versions/{VERSION}"):
@@ -272,6 +282,7 @@ _ABOUT = {
     "": ("The tensors that a model takes and gives", (404,)),
     "/ready": ("The model is loaded", (404, 503)),
     "/config": ("The model's configuration as Triton writes it", (404,)),
+    "/stats": ("How often a model was asked, and how long it took", (404,)),
 }
 _HEADER = {
     "name": "Inference-Header-Content-Length",
