@@ -50,7 +50,8 @@ def options(threads: int) -> Any:
     chosen.inter_op_num_threads = 1
     chosen.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     chosen.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    chosen.log_severity_level = 3
+    # What fails is raised with its reason; the library would tell it once more, in colours, wherever this runs.
+    chosen.log_severity_level = 4
     # Waiting threads that spin gain little and burn a whole core each, ten times the processor time of a small model.
     chosen.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return chosen

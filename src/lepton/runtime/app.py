@@ -99,7 +99,7 @@ class App:
             plain = as_raw(raw, self.modality)
             return Sample(self._encode(plain), plain)
         except BadInput as error:
-            return error
+            return _bare(error)
 
     def answer(self, samples: Sequence[Sample | BadInput], *, run: Run | None = None) -> list[Any]:
         """An answer for each sample in its place; a BadInput stays what it is.
@@ -182,6 +182,12 @@ def as_raw(raw: Raw | Path, modality: str) -> Raw:
         rule = f"An {modality} is given as bytes or as a pathlib.Path"
         raise BadInput("The input is a string", rule=rule, received=data, remedy="Wrap a file's name in Path(...)")
     return data
+
+
+def _bare(error: BadInput) -> BadInput:
+    """The error as an answer: the frames it came through would keep the raw input, in a ring with what keeps it."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _read(path: Path) -> bytes:

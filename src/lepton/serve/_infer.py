@@ -62,7 +62,8 @@ async def infer(
         if not ask.samples:
             raise
         _LOG.info("%s cannot compute with tensors that were sent: %s", asked.name, error)
-        raise _uncomputable(error) from error
+        # The frames that the error came through hold the request, and the request holds the error.
+        raise _uncomputable(error) from error.with_traceback(None)
     found = told.tensors(answered.answers, asked.outputs)
     service.meters.of(asked.name).decided(answered.answers)
     return answered.app, found

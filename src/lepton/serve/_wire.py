@@ -13,6 +13,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode
 
 from lepton.serve import _problems
 from lepton.serve._limits import Limits
@@ -146,6 +147,15 @@ class Frames(WebSocketsSansIOProtocol):
         kept = {name: found.headers[name] for name in ("Allow", "Upgrade") if name in found.headers}
         self._refuse(Problem(int(found.status_code), f"This is no handshake: {self.conn.handshake_exc}", headers=kept))
 
+    def send_receive_event_to_app(self) -> None:
+        """Hand a message over; a text that is none ends the connection, which uvicorn would log as a fault."""
+        if self.curr_msg_data_type == "text" and not _is_text(b"".join(self.frames)):
+            self.frames = []
+            self.conn.send_close(CloseCode.INVALID_DATA, "A text frame is UTF-8")
+            self.handle_parser_exception()
+            return
+        super().send_receive_event_to_app()
+
     async def send(self, message: Any) -> None:
         """Send; an answer in place of a handshake ends it, which uvicorn would call the application's fault."""
         await super().send(message)
@@ -173,6 +183,14 @@ def _too_long() -> Problem:
 def _announced(headers: list[tuple[bytes, bytes]]) -> int:
     """The length that a body is said to have; the parser has seen to it that it is a number."""
     return int(dict(headers).get(b"content-length", b"0"))
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _without_wish(data: bytes) -> bytes:
