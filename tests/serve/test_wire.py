@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-APP = Path(__file__).parents[1] / "bundle" / "apps" / "v1" / "text-classification"
+APPS = Path(__file__).parents[1] / "bundle" / "apps" / "v1"
 SECONDS = 0.5
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
 POST = b"POST /v1/apps/text/predict HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
@@ -40,7 +40,8 @@ REFUSED = {
 @pytest.fixture(scope="module")
 def server() -> Iterator[int]:
     """The port of a server that waits half a second, and must not have told of any fault of its own."""
-    command = [sys.executable, "-m", "lepton.cli", "serve", f"text={APP}", "--port", "0", "--deadline", str(SECONDS)]
+    apps = [f"{name}={APPS / name}-classification" for name in ("text", "audio")]
+    command = [sys.executable, "-m", "lepton.cli", "serve", *apps, "--port", "0", "--deadline", str(SECONDS)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         yield int(process.stderr.readline().split("http://127.0.0.1:")[1].split()[0])
@@ -94,3 +95,15 @@ def test_headers_behind_a_body_are_none_of_the_request(server: int) -> None:
 def test_a_wish_for_another_protocol_loses_no_body(server: int) -> None:
     wish = b"Connection: Upgrade, close, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMA\r\n"
     assert statuses(told(server, POST + wish + b"Content-Length: 4\r\n\r\nrate")) == [200]
+
+
+@pytest.mark.parametrize("broken", [b"\x83\x80mask", b"\x81\x81\0\0\0\0\xff", b"\x82\xff" + b"\xff" * 8])
+def test_a_frame_that_is_none_ends_a_stream_and_nothing_else(server: int, broken: bytes) -> None:
+    end = b'{"type": "end"}'
+    stream = b"GET /v1/apps/audio/stream HTTP/1.1\r\nHost: x\r\n" + HANDSHAKE + b"\r\n"
+    with socket.create_connection(("127.0.0.1", server), timeout=20) as line:
+        line.sendall(stream)
+        assert line.recv(4096).startswith(b"HTTP/1.1 101")
+        line.sendall(bytes([0x81, 0x80 | len(end), 0, 0, 0, 0]) + end + broken)
+        assert b"".join(iter(lambda: line.recv(4096), b"")).count(b"\x88") >= 1
+    assert statuses(told(server, POST + b"Connection: close\r\nContent-Length: 4\r\n\r\nrate")) == [200]

@@ -156,6 +156,16 @@ class Frames(WebSocketsSansIOProtocol):
             return
         super().send_receive_event_to_app()
 
+    def handle_parser_exception(self) -> None:
+        """Close after a frame that is none; whatever is still to be told finds the client gone."""
+        super().handle_parser_exception()
+        self.disconnected = True
+
+    def keepalive_timeout(self) -> None:
+        """Close where no pong came; whatever is still to be told finds the client gone."""
+        super().keepalive_timeout()
+        self.disconnected = self.close_sent
+
     async def send(self, message: Any) -> None:
         """Send; an answer in place of a handshake ends it, which uvicorn would call the application's fault."""
         await super().send(message)
