@@ -82,41 +82,15 @@ def chances(answer: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> list
     return [found[name] for name in classes]
 
 
-class Detector:
-    """Finds events in probabilities that come a few windows at a time."""
+class Smoother:
+    """Averages each row of probabilities with those before it; before the first there was silence."""
 
-    def __init__(self, classes: Sequence[str], chosen: Listening) -> None:
-        self._classes = list(classes)
-        special = chosen.thresholds or {}
-        self._needed = np.array([special.get(name, chosen.threshold) for name in classes], np.float64)
-        self._ignored = np.array([name in chosen.ignore for name in classes])
-        self._rest = int(np.ceil(chosen.refractory_ms / chosen.hop_ms))
-        self._smoothing = chosen.smoothing
-        self._last = np.zeros((chosen.smoothing - 1, len(classes)))
-        self.count = 0  # windows so far
-        self._above = -1
-        self._quiet_until = 0
+    def __init__(self, smoothing: int, classes: int) -> None:
+        self._smoothing = smoothing
+        self._last = np.zeros((smoothing - 1, classes))
 
-    def feed(self, rows: np.ndarray) -> list[Hit]:
-        """The events among the next windows, whose probabilities are `rows` (K, C); silence is a row of zeros.
-
-        The most probable label is an event where its average rises to its threshold; it can be one again when it has
-        been below in between.
-        """
-        means = self._smoothed(rows)
-        means[:, self._ignored] = -1
-        top = means.argmax(1)
-        scores = means[np.arange(len(top)), top]
-        above = np.where(scores >= self._needed[top], top, -1)
-        before = np.concatenate([[self._above], above[:-1]])
-        rises = np.flatnonzero((above >= 0) & (above != before))
-        hits = [self._hit(int(place), int(top[place]), float(scores[place])) for place in rises]
-        self._above = int(above[-1]) if len(above) else self._above
-        self.count += len(rows)
-        return [hit for hit in hits if hit is not None]
-
-    def _smoothed(self, rows: np.ndarray) -> np.ndarray:
-        """The mean of each row and those before it; before the first there was silence."""
+    def feed(self, rows: np.ndarray) -> np.ndarray:
+        """The averages (K, C) of the next rows (K, C)."""
         known = np.concatenate([self._last, rows])
         self._last = known[len(rows) :]
         # Added in one order whatever comes together, so that the averages are the same to the last bit.
@@ -125,12 +99,59 @@ class Detector:
             total += known[back : back + len(rows)]
         return total / self._smoothing
 
+
+class Trigger:
+    """Finds where the most probable label rises to its threshold, with a time of rest after each event.
+
+    A label can be an event again when it has been below its threshold in between.
+    """
+
+    def __init__(self, classes: Sequence[str], chosen: Listening) -> None:
+        special = chosen.thresholds or {}
+        self._classes = list(classes)
+        self._needed = np.array([special.get(name, chosen.threshold) for name in classes], np.float64)
+        self._ignored = np.array([name in chosen.ignore for name in classes])
+        self._rest = int(np.ceil(chosen.refractory_ms / chosen.hop_ms))
+        self.count = 0  # windows so far
+        self._above = -1
+        self._quiet_until = 0
+
+    def feed(self, means: np.ndarray) -> list[Hit]:
+        """The events among the next windows, whose averages are `means` (K, C)."""
+        shown = np.where(self._ignored, -1, means)
+        top = shown.argmax(1)
+        scores = shown[np.arange(len(top)), top]
+        above = np.where(scores >= self._needed[top], top, -1)
+        before = np.concatenate([[self._above], above[:-1]])
+        rises = np.flatnonzero((above >= 0) & (above != before))
+        hits = [self._hit(int(place), int(top[place]), float(scores[place])) for place in rises]
+        self._above = int(above[-1]) if len(above) else self._above
+        self.count += len(means)
+        return [hit for hit in hits if hit is not None]
+
     def _hit(self, place: int, label: int, score: float) -> Hit | None:
         window = self.count + place
         if window < self._quiet_until:
             return None
         self._quiet_until = window + self._rest
         return Hit(window, self._classes[label], score)
+
+
+class Detector:
+    """Finds events in probabilities that come a few windows at a time."""
+
+    def __init__(self, classes: Sequence[str], chosen: Listening) -> None:
+        self._smoother = Smoother(chosen.smoothing, len(classes))
+        self._trigger = Trigger(classes, chosen)
+
+    @property
+    def count(self) -> int:
+        """The number of windows so far."""
+        return self._trigger.count
+
+    def feed(self, rows: np.ndarray) -> list[Hit]:
+        """The events among the next windows, whose probabilities are `rows` (K, C); silence is a row of zeros."""
+        return self._trigger.feed(self._smoother.feed(rows))
 
 
 def _label_faults(values: Mapping[str, Any], classes: Sequence[str]) -> list[UserError]:
