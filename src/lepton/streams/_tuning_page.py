@@ -43,9 +43,11 @@ _FRAME = """<!doctype html>
 def headline(facts: Mapping[str, Any]) -> str:
     """What came out, in one sentence."""
     if not facts["kept"]:
-        return (
-            f"No setting stays under {facts['limit']:g} false accepts an hour: the best has {_rate(facts['fitted'])}."
+        found, rule = (
+            facts["fitted"],
+            f"No setting that finds an event keeps to {facts['limit']:g} false accepts an hour",
         )
+        return f"{rule}: the best has {_missed(found)} and {_rate(found)}."
     found = facts["held_out"]
     if found is None:
         return f"{_missed(facts['fitted'])} and {_rate(facts['fitted'])}, on the recording that it was fitted to."
