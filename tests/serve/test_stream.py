@@ -391,7 +391,7 @@ def test_many_streams_leave_nothing_behind(app: App, services: list[Service]) ->
         with client.websocket_connect(PATH) as socket:
             socket.send_bytes(sound(0.5).tobytes())
         gc.collect()
-        assert not [one for one in gc.get_objects() if isinstance(one, stream._Stream)]
+        assert not [one for one in gc.get_objects() if type(one) is stream._Stream]
         assert services[0].held == 0
 
         async def running() -> int:
