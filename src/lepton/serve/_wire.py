@@ -25,6 +25,8 @@ HEAD = 64 * 2**10
 # Clients that would like HTTP/2 say so beside a whole request of HTTP/1.1; the parser would lose that one's body.
 _WISH = re.compile(rb"\r\nupgrade:[ \t]*h2c[ \t]*(?=\r\n|\Z)", re.IGNORECASE)
 
+_CLOSED = "the handler is closed"  # uvloop, where something is written before it has told of the reset
+
 
 class Wire(HttpToolsProtocol):
     """One connection. What it owes, a head or the rest of a body, must come within the server's `limits`."""
@@ -39,6 +41,15 @@ class Wire(HttpToolsProtocol):
         self._seen: Any = None
         self._why = Problem(400, "This is not HTTP", remedy="Send a request as RFC 9112 has it")
         self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def app(self) -> Any:
+        """What uvicorn calls for a request."""
+        return self._serve
+
+    @app.setter
+    def app(self, value: Any) -> None:
+        self._served = value
 
     def connection_made(self, transport: Any) -> None:
         """Begin to look, once in the time that a request may take, whether something still comes."""
@@ -85,6 +96,15 @@ class Wire(HttpToolsProtocol):
         """Say why this cannot be read, after what was asked before on this connection is answered."""
         self._refuse(self._why)
 
+    async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
+        """Let the application answer. A client that has reset the connection just now is gone, which is no fault."""
+        try:
+            await self._served(scope, receive, send)
+        except RuntimeError as error:
+            if not (self.transport.is_closing() and _CLOSED in str(error)):
+                raise
+            send.__self__.disconnected = True
+
     def _check_head(self) -> None:
         """Raise the Problem, which the parser passes on as an error of its own, that a head may be."""
         if self._owed > HEAD and len(self.url) + sum(map(len, chain.from_iterable(self.headers))) > HEAD:
@@ -116,6 +136,7 @@ class Wire(HttpToolsProtocol):
     def _end_looking(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
 
     def _refuse(self, problem: Problem) -> None:
         """Answer with a problem and close; where earlier requests are still being answered, close behind the last."""
