@@ -36,9 +36,11 @@ def test_numbers_survive_as_bytes_and_as_lists(pair: tuple[str, np.ndarray]) -> 
     name, array = pair
     sent = msgspec.json.decode(msgspec.json.encode(array.ravel().tolist()))
     nested = msgspec.json.decode(msgspec.json.encode(array.tolist()))
-    for data in (array.tobytes(), memoryview(array.tobytes()), sent, nested):
+    odd = memoryview(b"." + array.tobytes())[1:]
+    for data in (array.tobytes(), memoryview(array.tobytes()), odd, sent, nested):
         tensor = Tensor("x", name, list(array.shape), data)
         assert same(_tensors.numbers(tensor), array)
+        assert _tensors.numbers(tensor).flags.aligned
     assert _tensors.as_bytes(Tensor("x", name, array.shape, sent)) == array.tobytes()
 
 

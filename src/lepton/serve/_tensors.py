@@ -106,7 +106,8 @@ def _from_bytes(tensor: Tensor, data: bytes | memoryview) -> np.ndarray:
         raise wrong(tensor, "has too few or too many bytes", rule=f"It has {wanted:,}", received=f"{len(data):,}")
     if dtype.kind == "b" and max(data, default=0) > 1:
         raise wrong(tensor, "has a byte that is no truth value", rule="They are 0 or 1", received=max(data))
-    return np.frombuffer(data, dtype)
+    found = np.frombuffer(data, dtype)
+    return found if found.flags.aligned else found.copy()  # behind JSON of any length it may start anywhere
 
 
 def _from_list(tensor: Tensor, data: Sequence[Any]) -> np.ndarray:
