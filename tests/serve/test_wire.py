@@ -97,7 +97,9 @@ def test_a_wish_for_another_protocol_loses_no_body(server: int) -> None:
     assert statuses(told(server, POST + wish + b"Content-Length: 4\r\n\r\nrate")) == [200]
 
 
-@pytest.mark.parametrize("broken", [b"\x83\x80mask", b"\x81\x81\0\0\0\0\xff", b"\x82\xff" + b"\xff" * 8])
+@pytest.mark.parametrize(
+    "broken", [b"\x83\x80mask", b"\x81\x81\0\0\0\0\xff", b"\x81\x81\0\0\0\0\xff\x88\x80mask", b"\x82\xff" + b"\xff" * 8]
+)
 def test_a_frame_that_is_none_ends_a_stream_and_nothing_else(server: int, broken: bytes) -> None:
     end = b'{"type": "end"}'
     stream = b"GET /v1/apps/audio/stream HTTP/1.1\r\nHost: x\r\n" + HANDSHAKE + b"\r\n"

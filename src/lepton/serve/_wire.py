@@ -14,6 +14,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode
+from websockets.protocol import State
 
 from lepton.serve import _problems
 from lepton.serve._limits import Limits
@@ -172,8 +173,9 @@ class Frames(WebSocketsSansIOProtocol):
         """Hand a message over; a text that is none ends the connection, which uvicorn would log as a fault."""
         if self.curr_msg_data_type == "text" and not _is_text(b"".join(self.frames)):
             self.frames = []
-            self.conn.send_close(CloseCode.INVALID_DATA, "A text frame is UTF-8")
-            self.handle_parser_exception()
+            if self.conn.state is State.OPEN:
+                self.conn.send_close(CloseCode.INVALID_DATA, "A text frame is UTF-8")
+                self.handle_parser_exception()
             return
         super().send_receive_event_to_app()
 
