@@ -107,15 +107,21 @@ class App:
         Only samples of equal shapes share a batch, so nothing is padded and no answer depends on its companions
         (beyond the rounding of matrix kernels).
         """
+        if len(samples) == 1 and isinstance(samples[0], Sample):
+            return self._together([samples[0]], run or self.run)
         found: list[Any] = list(samples)
         good = {index: one for index, one in enumerate(samples) if isinstance(one, Sample)}
         limit = MAX_BATCH if self.batchable else 1
         for chunk in _chunks({index: one.arrays for index, one in good.items()}, limit):
-            batch = self._collate([good[index].arrays for index in chunk])
-            answers = self._task.answer(run or self.run, batch, self._settings)
+            answers = self._together([good[index] for index in chunk], run or self.run)
             for index, answer in zip(chunk, answers, strict=True):
-                found[index] = self._finish(answer, good[index].raw)
+                found[index] = answer
         return found
+
+    def _together(self, samples: Sequence[Sample], run: Run) -> list[Any]:
+        """The answers to samples of equal shapes, run as one batch."""
+        answers = self._task.answer(run, self._collate([one.arrays for one in samples]), self._settings)
+        return [self._finish(answer, one.raw) for answer, one in zip(answers, samples, strict=True)]
 
     def brief(self, answer: Any) -> Any:
         """The short form of a full answer, as `lepton predict` and the server show it."""
