@@ -58,7 +58,18 @@ def compression() -> str:
         "had 10 minutes, of texts 20, on a busy machine; where that was over before a smaller network kept the contract,\n"
         "what is shipped is the teacher's own graph."
     )
-    return f"{words}\n\n{markdown(rows)}"
+    students = [_student(row) for row in found["rows"] if row["what"].startswith("student: ")]
+    return "\n\n".join([words, markdown(rows), *students])
+
+
+def _student(row: dict[str, Any]) -> str:
+    """A plan that was measured beside the search, in words."""
+    loss, bound = (f"{100 * row[name]:.1f}" for name in ("drop", "bound"))
+    return (
+        f"Beyond that contract, of the teacher of {row['task']}: {_words.plan(row['what'].removeprefix('student: '))}\n"
+        f"loses {loss} points (at most {bound} by its 95 % bound) and is {row['smaller']:.0f}x smaller, {row['faster']:.0f}x\n"
+        f"faster than PyTorch and {row['faster than ONNX']:.0f}x faster than fp32 ONNX."
+    )
 
 
 def _compressed(rows: list[dict[str, Any]]) -> dict[str, Any]:
