@@ -55,8 +55,8 @@ def compression() -> str:
         "one thread) than the teacher in fp32 PyTorch and in fp32 ONNX. The last column is the fastest of what others\n"
         "make of the same teacher. The whole table, with int8 alone, models trained directly, p95 and times from raw\n"
         "input to answer, is `benchmarks/results/compression.json`, from `benchmarks/compression/table.py`. Searches\n"
-        "had 10 minutes, of texts 20, on a busy machine; where that was over before a smaller network kept the contract,\n"
-        "what is shipped is the teacher's own graph."
+        "had 10 minutes, of texts 20, on a busy machine; where that was over before a smaller network kept the\n"
+        "contract, what is shipped is the teacher's own graph."
     )
     students = [_student(row) for row in found["rows"] if row["what"].startswith("student: ")]
     return "\n\n".join([words, markdown(rows), *students])
@@ -67,8 +67,8 @@ def _student(row: dict[str, Any]) -> str:
     loss, bound = (f"{100 * row[name]:.1f}" for name in ("drop", "bound"))
     return (
         f"Beyond that contract, of the teacher of {row['task']}: {_words.plan(row['what'].removeprefix('student: '))}\n"
-        f"loses {loss} points (at most {bound} by its 95 % bound) and is {row['smaller']:.0f}x smaller, {row['faster']:.0f}x\n"
-        f"faster than PyTorch and {row['faster than ONNX']:.0f}x faster than fp32 ONNX."
+        f"loses {loss} points (at most {bound} by its 95 % bound) and is {row['smaller']:.0f}x smaller,\n"
+        f"{row['faster']:.0f}x faster than PyTorch and {row['faster than ONNX']:.0f}x faster than fp32 ONNX."
     )
 
 
