@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode
 from websockets.protocol import State
@@ -154,6 +155,8 @@ class Wire(HttpToolsProtocol):
 class Frames(WebSocketsSansIOProtocol):
     """One WebSocket. A handshake that fails is a problem, too."""
 
+    _gone = False
+
     def data_received(self, data: bytes) -> None:
         """Read, and refuse what is no handshake."""
         super().data_received(data)
@@ -171,8 +174,7 @@ class Frames(WebSocketsSansIOProtocol):
 
     def send_receive_event_to_app(self) -> None:
         """Hand a message over; a text that is none ends the connection, which uvicorn would log as a fault."""
-        if self.curr_msg_data_type == "text" and not _is_text(b"".join(self.frames)):
-            self.frames = []
+        if self.curr_msg_data_type == "text" and not _is_text(self._message()):
             if self.conn.state is State.OPEN:
                 self.conn.send_close(CloseCode.INVALID_DATA, "A text frame is UTF-8")
                 self.handle_parser_exception()
@@ -182,18 +184,24 @@ class Frames(WebSocketsSansIOProtocol):
     def handle_parser_exception(self) -> None:
         """Close after a frame that is none; whatever is still to be told finds the client gone."""
         super().handle_parser_exception()
-        self.disconnected = True
+        self._gone = True
 
     def keepalive_timeout(self) -> None:
         """Close where no pong came; whatever is still to be told finds the client gone."""
         super().keepalive_timeout()
-        self.disconnected = self.close_sent
+        self._gone = self.close_sent
 
     async def send(self, message: Any) -> None:
         """Send; an answer in place of a handshake ends it, which uvicorn would call the application's fault."""
+        if self._gone:
+            raise ClientDisconnected
         await super().send(message)
         if self.initial_response is not None and self.close_sent:
             self.handshake_complete = True
+
+    def _message(self) -> bytes:
+        """The bytes of the message that is whole now; the older uvicorns keep them together."""
+        return b"".join(getattr(self, "frames", None) or [getattr(self, "bytes", b"")])
 
     def _refuse(self, problem: Problem) -> None:
         self.handshake_initiated = self.handshake_complete = self.close_sent = True
