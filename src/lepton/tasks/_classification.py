@@ -66,7 +66,7 @@ def finish(answer: Answer, raw: Raw) -> Answer:
 def softmax(logits: np.ndarray, *, temperature: float = 1.0) -> np.ndarray:
     """Probabilities along the last axis in double precision; each row's depend on that row alone."""
     # In place, and past numpy's wrappers of them: for few classes those take longer than the arithmetic.
-    chances = np.divide(logits, temperature, dtype=np.float64)
+    chances: np.ndarray = np.divide(logits, temperature, dtype=np.float64)
     chances -= np.maximum.reduce(chances, -1, keepdims=True)
     np.exp(chances, chances)
     chances /= np.add.reduce(chances, -1, keepdims=True)
