@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from lepton.runtime.app import load
 from lepton.serve._front import ACCESS
-from lepton.serve._log import Lines
+from lepton.serve._log import Lines, _is_fault
 from lepton.serve.application import application
 
 APP = Path(__file__).parents[1] / "bundle" / "apps" / "v1" / "text-classification"
@@ -58,3 +58,10 @@ def test_a_bug_is_logged_with_its_traceback(lines: io.StringIO, monkeypatch: pyt
         assert client.post("/v1/apps/text/predict", content=b"rate").status_code == 500
     line = next(line for line in told(lines) if line["level"] == "error")
     assert "ZeroDivisionError" in str(line["traceback"])
+
+
+@pytest.mark.parametrize(("error", "told"), [("the handler is closed", False), ("a bug of ours", True)])
+def test_a_client_that_resets_the_connection_is_no_fault(error: str, told: bool) -> None:
+    raised = RuntimeError(f"unable to go on; {error}")
+    record = logging.LogRecord("uvicorn.error", logging.ERROR, "", 0, "", None, (RuntimeError, raised, None))
+    assert _is_fault(record) is told

@@ -31,7 +31,19 @@ def start(*, access: bool) -> None:
     """
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
+    logging.getLogger("uvicorn.error").addFilter(_is_fault)
     handler = logging.StreamHandler()
     handler.setFormatter(Lines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     ACCESS.setLevel(logging.INFO if access else logging.WARNING)
+
+
+def _is_fault(record: logging.LogRecord) -> bool:
+    """Whether a line is worth telling: a client that resets the connection as it is answered is no fault.
+
+    uvloop raises where something is written then, and uvicorn takes it for the application's.
+    """
+    return not (record.exc_info and isinstance(record.exc_info[1], RuntimeError) and _RESET in str(record.exc_info[1]))
+
+
+_RESET = "the handler is closed"

@@ -27,8 +27,6 @@ HEAD = 64 * 2**10
 # Clients that would like HTTP/2 say so beside a whole request of HTTP/1.1; the parser would lose that one's body.
 _WISH = re.compile(rb"\r\nupgrade:[ \t]*h2c[ \t]*(?=\r\n|\Z)", re.IGNORECASE)
 
-_CLOSED = "the handler is closed"  # uvloop, where something is written before it has told of the reset
-
 
 class Wire(HttpToolsProtocol):
     """One connection. What it owes, a head or the rest of a body, must come within the server's `limits`."""
@@ -41,17 +39,8 @@ class Wire(HttpToolsProtocol):
         self._owed = 0
         self._heard = False
         self._seen: Any = None
-        self._why = Problem(400, "This is not HTTP", remedy="Send a request as RFC 9112 has it")
+        self._why: Problem | None = None
         self._timer: asyncio.TimerHandle | None = None
-
-    @property
-    def app(self) -> Any:
-        """What uvicorn calls for a request."""
-        return self._serve
-
-    @app.setter
-    def app(self, value: Any) -> None:
-        self._served = value
 
     def connection_made(self, transport: Any) -> None:
         """Begin to look, once in the time that a request may take, whether something still comes."""
@@ -73,7 +62,8 @@ class Wire(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Let the application begin. Later headers, which follow a body, are never those of the request."""
-        self._check_head()
+        if self._owed > HEAD or self.expect_100_continue:
+            self._check_head()
         self._in_head, self._owed = False, 0
         super().on_headers_complete()
         if not self.parser.should_upgrade():
@@ -96,16 +86,7 @@ class Wire(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Say why this cannot be read, after what was asked before on this connection is answered."""
-        self._refuse(self._why)
-
-    async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
-        """Let the application answer. A client that has reset the connection just now is gone, which is no fault."""
-        try:
-            await self._served(scope, receive, send)
-        except RuntimeError as error:
-            if not (self.transport.is_closing() and _CLOSED in str(error)):
-                raise
-            send.__self__.disconnected = True
+        self._refuse(self._why or Problem(400, "This is not HTTP", remedy="Send a request as RFC 9112 has it"))
 
     def _check_head(self) -> None:
         """Raise the Problem, which the parser passes on as an error of its own, that a head may be."""
