@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -153,3 +154,19 @@ def test_the_server_ends_while_a_stream_is_open() -> None:
         assert client.close_code == 1012
         process.wait(timeout=10)
     assert process.returncode in (0, -signal.SIGTERM)
+
+
+def test_the_client_of_the_documentation_works(server: tuple[int, subprocess.Popen[str]], tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "streams.md").read_text(encoding="utf-8")
+    code = page.partition("```python\n")[2].partition("```")[0]
+    soundfile.write(tmp_path / "recording.wav", np.frombuffer(tone(1.0), np.int16), 8000)
+    code = code.replace(":8000/v1/apps/keywords/stream", f":{server[0]}{ROUTE}")
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    kinds = [json.loads(line)["type"] for line in done.stdout.splitlines()]
+    assert kinds == ["ready", "event", "end"]
+
+
+def test_a_client_may_not_send_compressed(server: tuple[int, subprocess.Popen[str]]) -> None:
+    with connect(f"ws://127.0.0.1:{server[0]}{ROUTE}") as client:
+        assert client.protocol.extensions == []

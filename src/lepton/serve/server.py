@@ -165,6 +165,9 @@ def _settings(options: Options) -> dict[str, Any]:
     return {
         "http": partial(Wire, limits=options.limits),
         "ws": Frames,
+        # A compressed frame could be a thousand times what was sent, before a protocol sees how long it is.
+        "ws_per_message_deflate": False,
+        "ws_max_size": 2**20,
         "log_config": None,
         "access_log": False,
         "server_header": False,
