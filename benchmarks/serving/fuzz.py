@@ -50,7 +50,7 @@ REQUESTS = 10_000
 WARM_UP = 1_000
 DEADLINE = "10"
 BOMB_MS = 50.0
-GROWTH_MB = 8.0
+GROWTH_MB = 10.0
 SHARES = {"files": 25, "texts": 10, "forms": 10, "tensors": 15, "binary": 10, "places": 12, "words": 8, "streams": 6}
 """Parts of a hundred; schemathesis has the rest."""
 KEYED = 0.15
