@@ -67,6 +67,7 @@ def _options(args: argparse.Namespace) -> "Options":
         certificate=args.tls_cert,
         private_key=args.tls_key,
         watched=args.watch,
+        access=args.log == "access",
     )
 
 

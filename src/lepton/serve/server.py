@@ -14,6 +14,7 @@ from typing import Any
 
 from lepton.core.errors import MissingExtra, UserError
 from lepton.runtime.app import App, load
+from lepton.serve import _log
 from lepton.serve._bell import Bell
 from lepton.serve._guard import Guard, read_keys
 from lepton.serve._limits import Limits
@@ -26,7 +27,7 @@ class Options:
 
     A `port` 0 is a free one, and without `grpc_port` there is no gRPC; `threads` are those of a graph; `keys` is a
     file of API keys; `certificate` and `private_key` are PEM files for TLS; apps' folders are looked at each `watched`
-    seconds, 0 for never.
+    seconds, 0 for never; with `access` the log has a line for each request.
     """
 
     host: str = "127.0.0.1"
@@ -39,6 +40,7 @@ class Options:
     certificate: Path | None = None
     private_key: Path | None = None
     watched: float = 0.0
+    access: bool = False
 
     def guard(self) -> Guard:
         """Who may ask. Raises UserError for a file of keys that cannot be read."""
@@ -137,6 +139,7 @@ def _supervise(config: Any, listener: socket.socket) -> None:
 
 def build(folders: Sequence[str], options: Options, shared: Path) -> Any:
     """The application of one worker process; `shared` is a folder that all of them have."""
+    _log.start(access=options.access)
     apps = load_all(folders, threads=options.threads)
     return _application(apps, folders=folders, options=options, bell=Bell(shared))
 
