@@ -52,4 +52,5 @@ class Digits(litserve.LitAPI):
 
 if __name__ == "__main__":
     server = litserve.LitServer(Digits(Path(sys.argv[1])), accelerator="cpu", workers_per_device=1)
-    server.run(host="127.0.0.1", port=int(sys.argv[2]), num_api_servers=1, log_level="warning", access_log=False)
+    place = {"host": "127.0.0.1", "port": int(sys.argv[2])}
+    server.run(**place, num_api_servers=1, log_level="warning", access_log=False, generate_client_file=False)
