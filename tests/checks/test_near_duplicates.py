@@ -1,58 +1,43 @@
-import io
-
-import numpy as np
-from PIL import Image
-
 from lepton.checks import _near, near_duplicates
-from lepton.core.types import Record
 
 
-def photo(seed, size=64):
-    """A smooth picture, as photos are."""
-    coarse = np.random.default_rng(seed).integers(0, 255, (6, 6, 3), np.uint8)
-    return Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC)
+def found(records):
+    return near_duplicates.find(records, near=_near.pairs(records))
 
 
-def stored(image, kind="PNG", **options):
-    stream = io.BytesIO()
-    image.save(stream, kind, **options)
-    return stream.getvalue()
+def names(finding):
+    return [suspect.id for suspect in finding.records]
 
 
-def test_texts_without_case_space_and_punctuation(texts):
-    records = texts(("Where is it?", "x", "train"), ("where is it", "x", "test"), ("Where was it?", "x", "test"))
-    assert set(_near.clusters(records)) == {"0", "1"}
-    [finding] = near_duplicates.find(records)
-    assert [suspect.id for suspect in finding.records] == ["0", "1"]
+def test_across_splits_those_in_train_come_first(texts):
+    records = texts(("where is it", "x", "test"), ("Where is it?", "x", "train"), ("Where was it?", "x", "train"))
+    [finding] = found(records)
     assert finding.severity == "warning"
+    assert names(finding) == ["1", "0"]
+    assert [suspect.score for suspect in finding.records] == [1.0, 0.5]
+    assert "1 test record is nearly the same as 1 record in train: 0 and 1." in finding.message
 
 
-def test_only_signs_are_compared_as_they_are(texts):
-    assert _near.clusters(texts(("???", "x"), ("!!!", "x"), ("???", "x"))).keys() == {"0", "2"}
+def test_within_a_split_the_first_of_each_cluster_comes_last(texts):
+    records = texts(("one", "x"), ("One", "x"), ("two", "x"), ("ONE!", "x"))
+    [finding] = found(records)
+    assert finding.severity == "info"
+    assert names(finding) == ["1", "3", "0"]
 
 
-def test_exact_duplicates_cluster_and_are_no_finding_here(texts):
-    records = texts(("same", "x"), ("same", "x"), ("nearly", "x"), ("Nearly", "x"))
-    assert set(_near.clusters(records)) == {"0", "1", "2", "3"}
-    [finding] = near_duplicates.find(records)
-    assert [suspect.id for suspect in finding.records] == ["3"]
+def test_equal_contents_alone_are_no_finding_here(texts):
+    records = texts(("same", "x", "train"), ("same", "x", "train"), ("same", "x", "test"), ("else", "x", "test"))
+    assert found(records) == []
 
 
-def test_pictures_saved_again_or_made_smaller_are_near():
-    raws = [stored(photo(seed)) for seed in range(30)]
-    raws += [stored(photo(3), "JPEG", quality=80), stored(photo(4).resize((48, 48)))]
-    records = [Record(str(at), raw, "x") for at, raw in enumerate(raws)]
-    clusters = _near.clusters(records)
-    assert set(clusters) == {"3", "4", "30", "31"}
-    assert clusters["3"] == clusters["30"] != clusters["4"] == clusters["31"]
+def test_equal_contents_that_something_resembles_are_named_with_it(texts):
+    records = texts(("same", "x", "train"), ("same", "x", "train"), ("Same.", "x", "test"))
+    [finding] = found(records)
+    assert sorted(names(finding)) == ["0", "1", "2"]
 
 
-def test_what_cannot_be_decoded_stands_alone(tmp_path):
-    raws = [b"noise", b"noise", tmp_path / "gone", stored(photo(0))]
-    assert _near.clusters([Record(str(at), raw, "x") for at, raw in enumerate(raws)]) == {}
-
-
-def test_real_photos_are_all_different(real):
-    paths = sorted(real("clothing").glob("validation/*/*.jpg"))
-    assert len(paths) == 146
-    assert _near.clusters([Record(path.name, path, None) for path in paths]) == {}
+def test_likeness_is_the_score(texts):
+    long = "the quick brown fox jumps over the lazy dog while the slow red cat looks on from the wall of the garden"
+    [finding] = found(texts((long, "x"), (long + "s", "x")))
+    assert 0.95 <= finding.records[0].score < 1
+    assert finding.records[1].score == finding.records[0].score / 2

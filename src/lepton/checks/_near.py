@@ -1,112 +1,100 @@
-"""Near-duplicates: texts that are one without case, space and punctuation; images that look one when made small.
+"""Near-duplicates among the records of a data set, and the clusters that they make.
 
-Images are compared by thumbnails of 16x16 grey levels. To stay below all pairs, difference hashes of 240 bits (after
-N. Krawetz, "Kind of like that", 2013) are sorted four times, each time from another bit on, and only neighbours
-in that order are compared. N images, S = 256 thumbnail pixels.
+Nothing is compared with everything: equal contents count once, and each kind of content has its own way to find a few
+candidates for each record (`_texts`, `_pictures`, `_sounds`). What is kept meanwhile is small: eighty bytes of hashes
+for a text, a thumbnail for a picture, a few numbers for a recording.
 """
 
-import unicodedata
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from lepton.checks import _content
-from lepton.core.types import Raw, Record
+from lepton.checks import _content, _grids, _pictures, _sounds, _texts
+from lepton.core.progress import Progress, Silent
+from lepton.core.types import Record
 
-SIDE = 16
-FARTHEST = 1.5
-"""The largest mean difference of two near thumbnails, in grey levels of 255 ..."""
-CONTRAST = 0.04
-"""... and as a share of their standard deviation, or two pale drawings of different things would be near."""
-
-_WINDOW = 4
-_TURNS = 4
+_SILENT = Silent()
 
 
-def fold(text: str) -> str:
-    """`text` in compatibility form without case, space and punctuation; as it is where nothing would be left."""
-    plain = unicodedata.normalize("NFKC", text).casefold()
-    kept = "".join(letter for letter in plain if unicodedata.category(letter)[0] in "LNM")
-    return kept or text.strip()
+class Pair(NamedTuple):
+    """Two records by their ids, how alike they are, in [0, 1], and whether their contents are equal."""
+
+    first: str
+    second: str
+    likeness: float
+    equal: bool = False
 
 
-def clusters(records: Sequence[Record]) -> dict[str, int]:
-    """Record id -> cluster, for the records that have a near or exact duplicate; others are left out.
+def pairs(
+    records: Sequence[Record], digests: Mapping[str, str] | None = None, *, progress: Progress = _SILENT
+) -> list[Pair]:
+    """Near and equal records; enough pairs to tie every cluster together, not all there are in it.
 
-    Recordings are not compared. What cannot be decoded stands alone.
+    `digests` maps ids to content digests; those it lacks are made. What cannot be read or decoded is in no pair.
     """
-    found = _text_pairs(records) + _image_pairs(records)
-    parent = {at: at for pair in found for at in pair}
-    for first, second in found:
-        parent[_root(parent, second)] = _root(parent, first)
-    return {records[at].id: _root(parent, at) for at in sorted(parent)}
+    groups = _content.groups(records, digests)
+    equal = [Pair(first.id, copy.id, 1.0, equal=True) for first, *copies in groups for copy in copies]
+    repeated = {pair.second for pair in equal}
+    firsts = [record for record in records if record.id not in repeated]
+    texts = [record for record in firsts if isinstance(record.raw, str)]
+    media = [record for record in firsts if not isinstance(record.raw, str)]
+    near = [*_pairs(texts, _texts.pairs(texts, progress)), *_media_pairs(media, progress)]
+    return [*equal, *near]
 
 
-def thumbnail(raw: Raw) -> np.ndarray | None:
-    """Mean grey levels (S,) float32 of an image, or None for what is none."""
-    if isinstance(raw, str) or raw[:4] in (b"fLaC", b"OggS") or (raw[:4] == b"RIFF" and raw[8:12] != b"WEBP"):
-        return None
-    image = _content.open_image(raw)
-    if image is None:
-        return None
-    small = image.convert("L").resize((SIDE, SIDE), resample=_BOX)
-    return np.asarray(small, np.float32).reshape(-1)
+def clusters(records: Sequence[Record], digests: Mapping[str, str] | None = None) -> dict[str, int]:
+    """Record id -> cluster, for the records that have a near or an equal one; others are left out."""
+    return tied(pairs(records, digests))
 
 
-_BOX = 4  # PIL.Image.Resampling.BOX: the plain mean, so that a picture and its smaller copy agree
+def tied(pairs: Iterable[Pair]) -> dict[str, int]:
+    """Record id -> cluster, for the records that stand in a pair; pairs that share a record are one cluster."""
+    parent: dict[str, str] = {}
+    for pair in pairs:
+        parent.setdefault(pair.first, pair.first)
+        parent.setdefault(pair.second, pair.second)
+        parent[_root(parent, pair.second)] = _root(parent, pair.first)
+    numbers: dict[str, int] = {}
+    return {name: numbers.setdefault(_root(parent, name), len(numbers)) for name in parent}
 
 
-def _root(parent: dict[int, int], at: int) -> int:
-    while parent[at] != at:
-        parent[at] = parent[parent[at]]
-        at = parent[at]
-    return at
+def _root(parent: dict[str, str], name: str) -> str:
+    while parent[name] != name:
+        parent[name] = parent[parent[name]]
+        name = parent[name]
+    return name
 
 
-def _text_pairs(records: Sequence[Record]) -> list[tuple[int, int]]:
-    same: dict[str, list[int]] = defaultdict(list)
-    for at, record in enumerate(records):
-        if isinstance(record.raw, str):
-            same[fold(record.raw)].append(at)
-    return [(members[0], other) for members in same.values() for other in members[1:]]
+def _pairs(records: Sequence[Record], places: Iterable[tuple[int, int, float]]) -> Iterator[Pair]:
+    return (Pair(records[one].id, records[two].id, likeness) for one, two, likeness in places)
 
 
-def _image_pairs(records: Sequence[Record]) -> list[tuple[int, int]]:
-    places, thumbnails = [], []
-    for at, record in enumerate(records):
-        small = None if isinstance(record.raw, str) else _read_small(record)
-        if small is not None:
-            places.append(at)
-            thumbnails.append(small)
-    if len(places) < 2:
-        return []
-    return [(places[one], places[two]) for one, two in _close(np.stack(thumbnails))]
+def _media_pairs(records: Sequence[Record], progress: Progress) -> list[Pair]:
+    """Pictures and recordings are told apart as they are read."""
+    pictures: list[Record] = []
+    thumbnails: list[np.ndarray] = []
+    sounds: list[Record] = []
+    sketches: list[_sounds.Sketch] = []
+    looks = _content.each(records, _look, what="looking at media", progress=progress)
+    for record, look in zip(records, looks, strict=True):
+        if isinstance(look, np.ndarray):
+            pictures.append(record)
+            thumbnails.append(look)
+        elif look is not None:
+            sounds.append(record)
+            sketches.append(look)
+    found = list(_pairs(sounds, _sounds.pairs(sounds, sketches, progress)))
+    return [*_pairs(pictures, _pictures.pairs(pictures, np.array(thumbnails), progress)), *found]
 
 
-def _read_small(record: Record) -> np.ndarray | None:
+def _look(record: Record) -> np.ndarray | _sounds.Sketch | None:
+    """What a picture or a recording is found by."""
     try:
-        return thumbnail(record.read())
+        raw = record.read()
     except OSError:
         return None
-
-
-def _close(images: np.ndarray) -> list[tuple[int, int]]:
-    """Pairs of near thumbnails (N, S)."""
-    bits = _hashes(images)
-    limits = np.minimum(FARTHEST, CONTRAST * images.std(axis=1))
-    found: set[tuple[int, int]] = set()
-    for turn in range(_TURNS):
-        turned = np.packbits(np.roll(bits, turn * bits.shape[1] // _TURNS, axis=1), axis=1)
-        order = np.lexsort(turned.T[::-1])
-        for step in range(1, min(_WINDOW, len(order) - 1) + 1):
-            one, two = order[:-step], order[step:]
-            near = np.abs(images[one] - images[two]).mean(axis=1) <= np.minimum(limits[one], limits[two])
-            found.update(zip(one[near].tolist(), two[near].tolist(), strict=True))
-    return sorted((min(pair), max(pair)) for pair in found)
-
-
-def _hashes(images: np.ndarray) -> np.ndarray:
-    """Whether each pixel is darker than its right neighbour: (N, 240) booleans."""
-    grid = images.reshape(-1, SIDE, SIDE)
-    return (grid[:, :, 1:] > grid[:, :, :-1]).reshape(len(images), -1)
+    if isinstance(raw, str):
+        return None
+    picture = _grids.thumbnail(raw)
+    return _sounds.sketch(raw) if picture is None else picture

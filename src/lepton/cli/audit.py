@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lepton.cli._output import print_json
+from lepton.cli._output import print_json, progress
 
 if TYPE_CHECKING:
     from lepton.core.types import Reading
@@ -26,15 +26,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Read, check and print; exit code 0 whatever was found."""
-    from lepton.checks import _audit
-    from lepton.checks._content import digests
+    from lepton.checks import _audit, _content, _near
     from lepton.core import files, plugins
     from lepton.formats import _read
 
     modality = plugins.load("tasks", args.task).MODALITY if args.task else None
     options = {name: getattr(args, name) for name in ("format", "pattern", "text", "label")}
     reading = _read.read(args.data, base=Path.cwd(), modality=modality, **options)
-    found = _audit.audit(reading, {"digests": digests(reading.records), **_decoder(reading, modality)})
+    shown = progress()
+    digests = _content.digests(reading.records, progress=shown)
+    near = _near.pairs(reading.records, digests, progress=shown)
+    found = _audit.audit(reading, {"digests": digests, "near": near, **_decoder(reading, modality)})
     if args.out:
         files.write_json(Path(args.out) / "audit.json", found)
     if args.json:

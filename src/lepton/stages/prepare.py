@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from lepton.checks._audit import findings
 from lepton.checks._content import digests
-from lepton.checks._near import clusters
+from lepton.checks._near import pairs, tied
 from lepton.core import machine, plugins
 from lepton.core.errors import UserError
 from lepton.core.settings import Plugin, Range
@@ -57,12 +57,13 @@ def run(stage: Stage) -> None:
     chosen: Settings = stage.settings
     task = plugins.load("tasks", stage.task)
     reading = _readable(read(chosen, stage.base, task.MODALITY), task.MODALITY, chosen)
-    known = digests(reading.records)
+    known = digests(reading.records, progress=stage.progress)
+    near = pairs(reading.records, known, progress=stage.progress)
     leaks = _leaks(reading.records, known)
     records = _without_leaks(reading.records, leaks, chosen.leaks)
-    records = _splits.carve(records, split=chosen.split or {}, clusters={**known, **clusters(records)}, seed=stage.seed)
+    records = _splits.carve(records, split=chosen.split or {}, clusters={**known, **tied(near)}, seed=stage.seed)
     classes = task.classes([record.label for record in records if record.split == "train"])
-    found = findings(reading.records, {"digests": known})
+    found = findings(reading.records, {"digests": known, "near": near})
     write_records(stage.folder / "records.jsonl", records)
     stage.write("classes.json", classes)
     stage.write("leaks.json", _in_train(reading.records, known))
