@@ -21,7 +21,7 @@ split = { test = 0.25, validation = 0.25 }
 name = "cnn"
 
 [train]
-epochs = 3
+epochs = 5
 batch = 8
 augment = 0
 threads = 1
