@@ -11,7 +11,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "lepton"
 HEAVY = {"torch", "transformers", "sklearn", "onnx", "peft", "safetensors", "onnxscript"}
 APPLICATION = (
     *("core", "metrics", "transforms", "tasks", "formats", "checks"),
-    *("bundle", "runtime", "streams", "serve", "report", "deploy"),
+    *("bundle", "runtime", "streams", "serve", "report", "deploy", "mending"),
 )
 APART = ("models", "compress", "formats", "metrics", "tasks", "checks", "adapt", "explain", "streams", "deploy", "cli")
 MAY_USE = {
@@ -21,6 +21,7 @@ MAY_USE = {
     "tasks": {"core"},
     "formats": {"core"},
     "checks": {"core"},
+    "mending": {"core", "checks"},
     "bundle": {"core"},
     "runtime": {"core", "transforms", "tasks", "metrics", "bundle"},
     "streams": {"core", "transforms", "tasks", "metrics", "bundle", "runtime", "report"},

@@ -8,6 +8,7 @@ from lepton.checks._words import outvoted, several
 from lepton.core.types import Record
 
 NEEDS = ("digests",)
+ABOUT = "labels"
 
 
 def find(records: Sequence[Record], *, digests: Mapping[str, str] | None = None) -> list[Finding]:

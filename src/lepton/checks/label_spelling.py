@@ -8,6 +8,7 @@ from lepton.checks._words import several
 from lepton.core.types import Record
 
 NEEDS = ()
+ABOUT = "labels"
 
 
 def find(records: Sequence[Record]) -> list[Finding]:
