@@ -1,6 +1,7 @@
 """Read a data set, whatever its format: the one door for the stages."""
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -20,26 +21,32 @@ def read(
     *,
     base: Path,
     modality: str | None = None,
-    format: str | None = None,  # noqa: A002 - the name that recipes use
+    format: str | Mapping[str, Any] | None = None,  # noqa: A002 - the name that recipes use
     pattern: str | None = None,
     text: str | None = None,
     label: str | None = None,
 ) -> Reading:
-    """Read `source`: a built-in name, a path relative to `base`, or one path a split {train=, validation=, test=}.
+    """Read `source`: a built-in name, a path relative to `base`, an address such as `sqlite:///reviews.db`.
 
+    Or one of these a split {train=, validation=, test=}; ids then begin with the split: `train:train.csv#17`.
     The format is found by asking all that serve `modality` ("image", "text", "audio", or None for all), or is
-    named by `format`. With one path a split, ids begin with the split: `train:train.csv#17`.
-    Raises UserError for a path that is missing or that no format or several take, and for an option
-    that the format does not understand.
+    named by `format`: its name, or a table {name=, settings}. Raises UserError for a path that is missing or that
+    no format or several take, and for an option that the format does not understand.
     """
-    given = {"pattern": pattern, "text": text, "label": label}
-    options = {name: value for name, value in given.items() if value is not None}
-    find = _Finder(base, modality, format, options)
+    named = {"name": format} if format is None or isinstance(format, str) else format
+    given = {**named, **_without_none({"pattern": pattern, "text": text, "label": label})}
+    name = given.pop("name", None)
+    find = _Finder(base, modality, name, _without_none(given))
     if isinstance(source, str):
         return _not_empty(find.read(source), source)
     _check_splits(source)
     readings = [_as_split(find.read(source[split]), split) for split in SPLITS if split in source]
     return joined(readings)
+
+
+def is_address(source: str) -> bool:
+    """Whether `source` is an address, such as `sqlite:///reviews.db`, and not a path."""
+    return re.match(r"[A-Za-z][\w.+-]*://", source) is not None
 
 
 class _Finder:
@@ -52,19 +59,48 @@ class _Finder:
         self.options = options
 
     def read(self, source: str) -> Reading:
-        """The records of one path."""
+        """The records of one path or address."""
         if not isinstance(source, str) or not source.strip() or "\0" in source:
             raise UserError(
                 "[data.source] is wrong", rule="It must be a path or a built-in name", received=repr(source)
             )
+        if is_address(source):
+            name, module = self._addressed(source)
+            self._check(name, module)
+            at: Reading = module.read_at(source, self.base, **self.options)
+            return at
         path = self._path(source)
         name, module = self._named(path) if self.name else self._sniffed(path)
+        self._check(name, module)
+        reading: Reading = module.read(path, **self.options)
+        return reading
+
+    def _check(self, name: str, module: ModuleType) -> None:
+        """Raise UserError where an option is unknown to the format or is of another type."""
         known = settings.parameters(module.read)
         for option in self.options:
             if option not in known:
                 raise _not_understood(name, option, list(known))
-        reading: Reading = module.read(path, **self.options)
-        return reading
+        settings.settle(module.read, self.options, "data")
+
+    def _addressed(self, address: str) -> tuple[str, ModuleType]:
+        """The format whose ADDRESSES hold the scheme of `address`; messages name the scheme alone."""
+        scheme = address.partition("://")[0].partition("+")[0]
+        modules = {name: plugins.load(ROOM, name) for name in plugins.names(ROOM)}
+        known = {name: module for name, module in modules.items() if hasattr(module, "ADDRESSES")}
+        fitting = {name: module for name, module in known.items() if scheme in module.ADDRESSES}
+        asked = {
+            name: module
+            for name, module in fitting.items()
+            if self.modality in (None, module.MODALITY) and self.name in (None, name)
+        }
+        if len(asked) == 1:
+            return next(iter(asked.items()))
+        if asked:
+            raise self._ambiguous(f"{scheme}://", list(asked))
+        schemes = sorted({f"{scheme}://" for module in known.values() for scheme in module.ADDRESSES})
+        what = f"No format reads {self.modality or 'data'} from {scheme}://" if fitting else "Unknown kind of address"
+        raise UserError(what, rule=f"Known: {', '.join(schemes)}", received=f"{scheme}://")
 
     def _path(self, source: str) -> Path:
         try:
@@ -96,7 +132,7 @@ class _Finder:
             raise _missing(path)
         raise self._unknown(path, {name: module for name, module in modules.items() if module.sniff(path)})
 
-    def _ambiguous(self, path: Path, names: Sequence[str]) -> UserError:
+    def _ambiguous(self, path: Path | str, names: Sequence[str]) -> UserError:
         return UserError(
             f"{path} can be read in several formats",
             rule=f"These take it: {', '.join(names)}",
@@ -110,6 +146,10 @@ class _Finder:
         known = ", ".join(plugins.names(ROOM))
         what = "is empty" if _empty(path) else "is in no known format"
         return UserError(f"{path} {what}", rule=f"Known: {known}", remedy='Or name it: format = "..." in [data]')
+
+
+def _without_none(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _exists(path: Path) -> bool:
