@@ -149,3 +149,54 @@ def test_one_group_cannot_be_split():
 def test_a_choice_against_a_given_split():
     with pytest.raises(UserError, match="test split already"):
         cut([*make(), Record("t", "x", "c0", "test", {"speaker": "s1"})], test={"speaker": ["s1"]})
+
+
+def dated(*days, **more):
+    return [
+        Record(f"r{n}", f"text {n}", "ab"[n % 2], more.get("split"), {"day": day, "who": f"w{n % 3}"})
+        for n, day in enumerate(days)
+    ]
+
+
+def test_the_latest_records_are_held_out():
+    days = [f"2026-01-{day:02d}" for day in (9, 2, 7, 1, 10, 3, 8, 4, 6, 5)]
+    made = cut(dated(*days), test=0.2, validation=0.1, time="day")
+    assert [record.fields["day"][-2:] for record in made if record.split == "test"] == ["09", "10"]
+    assert [record.fields["day"][-2:] for record in made if record.split == "validation"] == ["08"]
+    assert cut(dated(*days), test=0.2, validation=0.1, time="day", seed=5) == made
+
+
+def test_times_are_numbers_or_dates_of_any_zone_and_numbers_are_not_compared_as_text():
+    assert [record.split for record in cut(dated("9", "10", "8"), test=0.3, time="day")] == ["train", "test", "train"]
+    made = cut(dated("2026-01-01T23:30-05:00", "2026-01-02T00:30+00:00", "2026-01-01"), test=0.3, time="day")
+    assert [record.split for record in made] == ["test", "train", "train"]
+
+
+def test_one_moment_and_one_cluster_stay_together_by_their_latest():
+    made = cut(dated("1", "5", "5", "5", "2", "3"), test=0.2, time="day")
+    assert [record.split for record in made] == ["train", "test", "test", "test", "train", "train"]
+    clusters = {"r0": "same", "r3": "same"}
+    made = cut(dated("1", "2", "3", "9", "4", "5", "6", "7", "8", "0"), clusters, test=0.2, time="day")
+    assert [record.id for record in made if record.split == "test"] == ["r0", "r3"]
+
+
+def test_given_tests_stay_and_validation_is_the_latest_of_train():
+    records = [*dated(*"123456789", split="train"), Record("t", "x", "a", "test", {"day": "0", "who": "w"})]
+    made = cut(records, test=0.3, validation=0.2, time="day")
+    assert [record.id for record in made if record.split == "validation"] == ["r7", "r8"]
+    assert counts(made)["test"] == 1
+
+
+@pytest.mark.parametrize(
+    ("days", "time", "fault"),
+    [
+        (("1", "2", "soon"), "day", "field day of r2 is no time.*soon"),
+        (("1", "2", "nan"), "day", "is no time"),
+        (("1", "2", "3"), "year", "Unknown field"),
+        (("1", "2", "3"), 5, "It is a field"),
+        (("1", "1", "1"), "day", "test split would be empty"),
+    ],
+)
+def test_what_is_no_time_is_refused(days, time, fault):
+    with pytest.raises(UserError, match=fault):
+        cut(dated(*days), test=0.3, time=time)

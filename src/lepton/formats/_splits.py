@@ -1,11 +1,16 @@
 """Train, validation and test: given splits win, missing ones are carved from train and never leak.
 
-Stratified by label. Records of one group (a speaker, a patient) or of one cluster (near-duplicates) stay together.
+Stratified by label, or by time, the latest records held out. Records of one group (a speaker, a patient) or of one
+cluster (near-duplicates) stay together.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import groupby
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -16,7 +21,7 @@ from lepton.core.types import Label, Record
 from lepton.formats._text import several, some
 
 _PARTS = ("test", "validation")
-_KEYS = (*_PARTS, "group")
+_KEYS = (*_PARTS, "group", "time")
 _TABLE = "A share is a number between 0 and 1, or a table of fields and their values"
 
 Unit = list[int]
@@ -31,9 +36,12 @@ def carve(
     `split`: `test` and `validation` are shares in (0, 1) of the records that have no split or stand in train, or a
     table that chooses by fields (`{"speaker": ["theo"]}`); a share for a split that is given is not heeded.
     `group` is a field, or several, whose values never stand on two sides; `label` is the label. `clusters` maps
-    record ids to a cluster each; clusters stay on one side too, unless a table of fields parts them.
+    record ids to a cluster each; clusters stay on one side too, unless a table of fields parts them. `time` is a field
+    of numbers or of dates (ISO 8601): the latest records become test, those before them validation. What stands
+    together goes by its latest record, so that train holds nothing later than what is held out begins with.
 
-    Raises UserError for unknown fields, for shares that leave a split empty, and for a choice that parts a group.
+    Raises UserError for unknown fields, for shares that leave a split empty, for a choice that parts a group, and for
+    what is no time.
     """
     check(split)
     splits = [record.split or "train" for record in records]
@@ -43,7 +51,11 @@ def carve(
             _choose(records, splits, (part, split[part]))
     shares = {part: float(split[part]) for part in _PARTS if part not in given and _is_share(split.get(part))}
     keys = _group_keys(records, split.get("group"))
-    _deal(records, splits, (shares, _units(records, splits, (keys, clusters)), seed))
+    units = _units(records, splits, (keys, clusters))
+    if split.get("time") is None:
+        _deal(records, splits, (shares, units, seed))
+    else:
+        _hold_latest(splits, shares, [(_latest(records, unit, split["time"]), unit) for unit in units])
     _hold_together(splits, keys, given)
     _none_empty(splits, split)
     return [replace(record, split=part) for record, part in zip(records, splits, strict=True)]
@@ -163,6 +175,43 @@ def _deal(records: Sequence[Record], splits: list[str], what: tuple[Mapping[str,
         for at in members:
             for index in units[at]:
                 splits[index] = part
+
+
+def _hold_latest(splits: list[str], shares: Mapping[str, float], units: Sequence[tuple[float, Unit]]) -> None:
+    """Hold the latest units out, in place, test first; those of one moment stay together."""
+    total = sum(len(unit) for _, unit in units)
+    order = sorted(units, key=lambda item: -item[0])
+    moments = [[at for _, unit in group for at in unit] for _, group in groupby(order, key=lambda item: item[0])]
+    for part, share in shares.items():
+        taken = 0
+        while len(moments) > 1 and (not taken or taken + len(moments[0]) / 2 <= share * total):
+            for index in moments[0]:
+                splits[index] = part
+            taken += len(moments.pop(0))
+
+
+def _latest(records: Sequence[Record], unit: Unit, name: Any) -> float:
+    """The time of the latest record of a unit, as a number that grows."""
+    if not isinstance(name, str):
+        raise UserError("[data.split.time] is wrong", rule="It is a field", received=repr(name))
+    return max(_moment(records[at], name) for at in unit)
+
+
+def _moment(record: Record, name: str) -> float:
+    (text,) = _values_of(record, [name])
+    with suppress(ValueError):
+        return _finite(float(text))
+    with suppress(ValueError):
+        found = datetime.fromisoformat(text.strip())
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    rule = "It is a number, or a date such as 2026-01-31 or 2026-01-31T12:00"
+    raise UserError(f"The field {name} of {record.id} is no time", rule=rule, received=text)
+
+
+def _finite(value: float) -> float:
+    if not isfinite(value):
+        raise ValueError
+    return value
 
 
 def _wanted(totals: Counter[str], shares: Mapping[str, float]) -> dict[str, Counter[str]]:
