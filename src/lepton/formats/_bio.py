@@ -9,6 +9,10 @@ from lepton.core.types import Span
 from lepton.formats import _text
 
 TAG = re.compile(r"O|[BIESLU]-\S+")
+MENDED = {
+    "stray": "tags continued no entity of their label and were read as the start of one",
+    "several": "tags carried several labels, of which the first was kept",
+}
 _STARTS = frozenset("BSU")
 _ENDS = frozenset("ESLU")
 
@@ -42,10 +46,22 @@ def columns(line: str) -> list[str]:
 
 
 def looks_tagged(path: Path) -> bool:
-    """Whether the beginning of a file is tokens with tags in the last column, entities among them."""
+    """Whether the beginning of a file is tokens with tags in some column, entities among them."""
     rows = [columns(line) for line in _text.head_lines(path) if line.strip()]
-    tagged = [row[-1] for row in rows if len(row) > 1 and TAG.fullmatch(row[-1])]
-    return bool(rows) and len(tagged) >= 0.8 * len(rows) and any(tag != "O" for tag in tagged) and "O" in tagged
+    return tag_column(rows) is not None
+
+
+def tag_column(rows: Sequence[Sequence[str]]) -> int | None:
+    """The column of most rows that holds tags, entities among them: the last (-1) or else the next before; or None."""
+    wide = [row for row in rows if len(row) > 1]
+    places = [-1, *reversed(range(max(map(len, wide)) - 1))] if wide else []
+    return next((at for at in places if is_tags(rows, at)), None)
+
+
+def is_tags(rows: Sequence[Sequence[str]], at: int) -> bool:
+    """Whether column `at` of four in five rows holds a tag, with entities and tags outside of them."""
+    held = [row[at] for row in rows if len(row) > max(at, 1) and TAG.fullmatch(row[at])]
+    return bool(rows) and len(held) >= 0.8 * len(rows) and any(tag != "O" for tag in held) and "O" in held
 
 
 def _split(tag: str, mended: Counter[str]) -> tuple[str, str]:

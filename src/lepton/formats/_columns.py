@@ -20,6 +20,9 @@ LABELS = words(
 FILES = words(
     "file filename file_name path filepath file_path image image_path audio audio_path wav slice_file_name id"
 )
+TRANSCRIPTS = words(
+    "normalized_text normalized_transcription sentence transcript transcription transcripts raw_transcription text"
+)
 SPLITS = words("split set subset partition")
 
 _SAMPLE = 2000
@@ -74,6 +77,14 @@ def label_column(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], take
     if len(few) != 1:
         raise _not_clear("label", free)
     return few[0]
+
+
+def transcript_column(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str | None:
+    """The column with what was said: by a usual name, else the last wordy one where none has few values; or None."""
+    named = by_name(columns, TRANSCRIPTS)
+    if named or any(_few(column, rows) for column in columns):
+        return named
+    return next((column for column in reversed(columns) if _wordy(column, rows)), None)
 
 
 def _is_header(first: Sequence[str], below: Sequence[Sequence[str]], wanted: set[str]) -> bool:

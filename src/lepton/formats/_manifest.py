@@ -1,6 +1,7 @@
-"""Tables that list media files with their labels, in or beside the folder of the files."""
+"""Tables that list media files with their labels or transcripts, in or beside the folder of the files."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from lepton.core.errors import UserError
 from lepton.core.types import BadRecord, Reading, Record
 from lepton.formats import _columns, _names, _table
 from lepton.formats._joined import joined
-from lepton.formats._media import Kind, file_record, label_field, nothing_fits, walk
+from lepton.formats._media import AUDIO, Kind, file_record, label_field, nothing_fits, walk
 from lepton.formats._pattern import Pattern, compile_pattern
 from lepton.formats._text import several
 
@@ -42,12 +43,17 @@ def read(path: Path, kind: Kind, naming: tuple[str | None, str | None]) -> Readi
     root = path if path.is_dir() else path.parent
     place = Place(root, kind, {})
     readings = [_one(table, place, (split, *naming)) for split, files in parts.items() for table in files]
-    return joined(readings)
+    aside = [table.name for table in tables if not any(table in files for files in parts.values())]
+    notes = [f"not read, for their names carry no split: {', '.join(aside)}"] if aside else []
+    return joined([*readings, Reading([], [], notes)])
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where files are looked for; `index` holds the places of a bare name and is filled when first needed."""
+    """Where files are looked for.
+
+    `index` holds the places of a bare name, with its suffix and without, and is filled when first needed.
+    """
 
     root: Path
     kind: Kind
@@ -67,11 +73,12 @@ class Place:
     def _by_name(self, name: str) -> Path | str:
         if not self.index:
             for parts in walk(self.root, self.kind).files:
-                self.index.setdefault(parts[-1], []).append(self.root.joinpath(*parts))
+                for key in (parts[-1], os.path.splitext(parts[-1])[0]):
+                    self.index.setdefault(key, []).append(self.root.joinpath(*parts))
         places = self.index.get(os.path.basename(name), [])
         if len(places) == 1:
             return places[0]
-        return f"{name[:80]!r} stands in {len(places)} folders" if places else f"there is no file {name[:80]!r}"
+        return f"{name[:80]!r} stands in {len(places)} places" if places else f"there is no file {name[:80]!r}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,39 +94,48 @@ class _Roles:
 
 def _one(table: Path, place: Place, how: tuple[str | None, str | None, str | None]) -> Reading:
     split, pattern, label = how
-    read = _table.load(table, [label] if label else [])
-    roles = _roles(read, place.kind, (pattern, label))
+    opened = _table.load(table, [label] if label else [])
+    rows = opened.sample()
+    if not rows:
+        raise UserError(f"{table} has a header and no rows", rule="A data file holds at least one record")
+    roles = _roles((table, opened.columns, rows), place.kind, (pattern, label))
     identity = table.relative_to(place.root).as_posix()
-    made = list(_records(read, roles, (table, place, identity)))
+    made = list(_records(opened, roles, (table, place, identity)))
     records = [item for item in made if isinstance(item, Record)]
     if roles.pattern and not records:
-        raise nothing_fits(roles.pattern, str(read.rows[0][1].get(roles.file)))
+        raise nothing_fits(roles.pattern, str(rows[0].get(roles.file)))
     if split:
         records = [replace(item, split=split) for item in records]
-    bad = [BadRecord(f"{identity}#{at}", reason) for at, reason in read.bad]
-    bad += [item for item in made if isinstance(item, BadRecord)]
-    notes = [*read.notes, f"{identity}: files from column {roles.file!r}, labels from {roles.label!r}"]
+    bad = [item for item in made if isinstance(item, BadRecord)]
+    notes = [*opened.notes, f"{identity}: files from column {roles.file!r}, labels from {roles.label!r}"]
     return Reading(records, bad, [*notes, *_repeated(records)])
 
 
-def _roles(table: _table.Table, kind: Kind, naming: tuple[str | None, str | None]) -> _Roles:
+def _roles(
+    table: tuple[Path, Sequence[str], Sequence[_table.Cells]], kind: Kind, naming: tuple[str | None, str | None]
+) -> _Roles:
+    path, columns, rows = table
     pattern, label = naming
-    rows = [row for _, row in table.rows]
     compiled = compile_pattern(pattern) if pattern else None
-    file = _file_column(table.columns, rows, kind)
-    split = _columns.by_name(table.columns, _columns.SPLITS)
+    file = _file_column(path, (columns, rows), kind) or columns[0]
+    split = _columns.by_name(columns, _columns.SPLITS)
     in_pattern = compiled is not None and (label in compiled.fields if label else "label" in compiled.fields)
     if in_pattern:
         return _Roles(file, str(label_field(compiled, label)), True, split, compiled)
-    taken = [file, *([split] if split else [])]
-    column = _columns.pick(table.columns, label, "data.label") if label else None
-    return _Roles(file, column or _columns.label_column(table.columns, rows, taken), False, split, compiled)
+    free = [column for column in columns if column not in (file, split)]
+    column = _columns.pick(columns, label, "data.label") if label else None
+    if kind is AUDIO:
+        column = column or _columns.by_name(free, _columns.LABELS) or _columns.transcript_column(free, rows)
+    return _Roles(file, column or _columns.label_column(free, rows, []), False, split, compiled)
 
 
 def _records(table: _table.Table, roles: _Roles, where: tuple[Path, Place, str]) -> Iterator[Record | BadRecord]:
     path, place, name = where
     for at, row in table.rows:
         identity = f"{name}#{at}"
+        if isinstance(row, str):
+            yield BadRecord(identity, row)
+            continue
         file = _table.text_of(row.get(roles.file))
         found = place.resolve(path, file.strip()) if file else "names no file"
         if isinstance(found, str):
@@ -141,9 +157,27 @@ def _record(identity: str, path: Path, given: tuple[Mapping[str, Any], _Roles]) 
     return Record(identity, path, label, split, {**cells, **matched})
 
 
-def _file_column(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], kind: Kind) -> str:
-    counts = {column: sum(kind.has(str(row.get(column))) for row in rows[:200]) for column in columns}
-    return max(columns, key=lambda column: counts[column])
+def _file_column(table: Path, beginning: tuple[Sequence[str], Sequence[_table.Cells]], kind: Kind) -> str | None:
+    """The column that names files of `kind`: by their suffix in half of the first rows, else by their stems."""
+    columns, rows = beginning
+    cells = {column: [str(row.get(column) or "").strip() for row in rows[:200]] for column in columns}
+    counts = {column: sum(map(kind.has, found)) for column, found in cells.items()}
+    most = max(columns, key=lambda column: counts[column], default=None)
+    if rows and most is not None and counts[most] >= max(1, len(rows[:200]) / 2):
+        return most
+    return next((column for column in columns if _are_stems(table, cells[column][:5], kind)), None)
+
+
+def _are_stems(table: Path, names: Sequence[str], kind: Kind) -> bool:
+    """Whether files of these names but for their suffix stand beside the table or in one folder below."""
+    if not names or len(set(names)) < len(names) or not all(re.fullmatch(r"[\w.-]{1,80}", name) for name in names):
+        return False
+    folders = [table.parent, *(item for item in _names.visible(table.parent) if item.is_dir())][:30]
+    return any(all(_stands(folder, name, kind) for name in names) for folder in folders)
+
+
+def _stands(folder: Path, name: str, kind: Kind) -> bool:
+    return any(os.path.exists(folder / f"{name}{suffix}") for suffix in kind.suffixes)
 
 
 def _repeated(records: Sequence[Record]) -> list[str]:
@@ -157,10 +191,8 @@ def _tables(folder: Path) -> list[Path]:
 
 
 def _names_files(path: Path, kind: Kind) -> bool:
-    """Whether at least half of the first rows have, in one column, a name with a suffix of `kind`."""
     columns, rows = _table.beginning(path)
-    counts = [sum(at < len(row) and kind.has(row[at].strip()) for row in rows) for at in range(len(columns))]
-    return bool(rows) and max(counts, default=0) >= max(1, len(rows) / 2)
+    return _file_column(path, (columns, [dict(zip(columns, row, strict=False)) for row in rows]), kind) is not None
 
 
 def _within(path: str, root: Path) -> bool:

@@ -1,27 +1,38 @@
-"""Tables as rows of cells, whatever file they stand in: CSV, TSV, JSON lines, a JSON list, Parquet."""
+"""Tables as rows of cells, whatever file they stand in: CSV, TSV, JSON lines, a JSON list, Parquet.
+
+Rows are read one after another, so that a file may be larger than memory; only a JSON list is parsed at once.
+"""
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lepton.core.errors import MissingExtra, UserError
-from lepton.formats import _columns, _csv, _text
+from lepton.core.errors import UserError
+from lepton.formats import _arrow, _columns, _csv, _stream, _text
 
-Row = tuple[int, Mapping[str, Any]]
-"""A row's number, from 0 without the header, and its cells by column."""
+Cells = Mapping[str, Any]
+Row = tuple[int, Cells | str]
+"""A row's number, from 0 without the header, and its cells by column, or the reason why it cannot be read."""
+
+_SAMPLE = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns in order, the rows that could be read, the numbers of the others with a reason, and remarks."""
+    """Columns in order, the rows, which each iteration reads anew, and remarks."""
 
     columns: Sequence[str]
-    rows: Sequence[Row]
-    bad: Sequence[tuple[int, str]] = ()
+    rows: Iterable[Row]
     notes: Sequence[str] = ()
+
+    def sample(self) -> list[Cells]:
+        """The first rows that can be read."""
+        good = (cells for _, cells in self.rows if not isinstance(cells, str))
+        return list(islice(good, _SAMPLE))
 
 
 def kind(path: Path) -> str:
@@ -31,7 +42,7 @@ def kind(path: Path) -> str:
 
 
 def load(path: Path, wanted: Sequence[str] = ()) -> Table:
-    """Read a table. `wanted` are column names that the user said, which tell a header from a row.
+    """Open a table. `wanted` are column names that the user said, which tell a header from a row.
 
     Raises UserError when the file is no table of its kind.
     """
@@ -70,29 +81,51 @@ def text_of(cell: Any) -> str | None:
     return None if cell is None or isinstance(cell, dict | list | tuple | bytes) else str(cell)
 
 
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """What a function gives, called anew for each iteration."""
+
+    make: Callable[[], Iterator[Row]]
+
+    def __iter__(self) -> Iterator[Row]:
+        return self.make()
+
+
 def _csv_table(path: Path, wanted: Sequence[str]) -> Table:
-    text, notes = _text.load(path)
-    mark = _csv.separator(text[: _text.HEAD], _preferred(kind(path)))
+    lines = _lines(path)
+    head = _stream.beginning(lines)
+    mark = _csv.separator(head, _preferred(kind(path)))
     if mark is None:
         raise UserError(
             f"{path} is no table",
             rule="Its rows must have one same number of columns, two at least",
-            received=text[:60],
+            received=head[:60],
         )
-    rows, more = _csv.rows(text, mark)
-    columns, body = _columns.header(rows, wanted)
-    notes += [f"{path.name}: {note}" for note in more]
-    notes += [f"{path.name}: has no header, so its columns are numbered from 0"] if len(body) == len(rows) else []
+    rows, more = _csv.rows(lines, mark)
+    sample = list(islice(rows, _SAMPLE))
+    columns, body = _columns.header(sample, wanted)
+    below = len(sample) - len(body)
+    notes = [*lines.notes, *(f"{path.name}: {note}" for note in more)]
+    notes += [] if below else [f"{path.name}: has no header, so its columns are numbered from 0"]
+    return Table(columns, _Again(lambda: _cells(islice(rows, below, None), columns)), notes)
+
+
+def _cells(rows: Iterable[list[str]], columns: Sequence[str]) -> Iterator[Row]:
     width = len(columns)
-    good = [(at, dict(zip(columns, row, strict=False))) for at, row in enumerate(body) if len(row) <= width]
-    bad = [(at, f"has {len(row)} columns, not {width}") for at, row in enumerate(body) if len(row) > width]
-    return Table(columns, good, bad, notes)
+    for at, row in enumerate(rows):
+        wide = len(row) > width
+        yield at, f"has {len(row)} columns, not {width}" if wide else dict(zip(columns, row, strict=False))
 
 
 def _jsonl_table(path: Path, _: Sequence[str]) -> Table:
-    text, notes = _text.load(path)
-    lines = [line for line in _text.lines(text) if line.strip()]
-    return _objects(path, map(_parsed, lines), notes)
+    lines = _lines(path)
+
+    def objects() -> Iterator[Row]:
+        return _objects(_parsed(line) for line in lines if line.strip())
+
+    table = _of_objects(path, _Again(objects), ())
+    _exhaust(lines)
+    return Table(table.columns, table.rows, lines.notes)
 
 
 def _json_table(path: Path, _: Sequence[str]) -> Table:
@@ -102,7 +135,7 @@ def _json_table(path: Path, _: Sequence[str]) -> Table:
         raise UserError(
             f"{path} is no list of records", rule="A JSON data file is a list of objects", received=text[:60]
         )
-    return _objects(path, items, notes)
+    return _of_objects(path, list(_objects(items)), notes)
 
 
 def _parsed(text: str) -> Any:
@@ -113,51 +146,39 @@ def _parsed(text: str) -> Any:
         return ValueError(str(error) or "is nested too deeply")
 
 
-def _objects(path: Path, items: Iterable[Any], notes: Sequence[str]) -> Table:
-    rows: list[Row] = []
-    bad: list[tuple[int, str]] = []
+def _objects(items: Iterable[Any]) -> Iterator[Row]:
     for at, item in enumerate(items):
         if isinstance(item, dict):
-            rows.append((at, item))
+            yield at, item
         else:
-            bad.append((at, f"is not valid JSON: {item}" if isinstance(item, ValueError) else "is no JSON object"))
-    if not rows:
-        reason = bad[0][1] if bad else "it is an empty list"
+            yield at, f"is not valid JSON: {item}" if isinstance(item, ValueError) else "is no JSON object"
+
+
+def _of_objects(path: Path, rows: Iterable[Row], notes: Sequence[str]) -> Table:
+    """The table of objects; its columns are the keys of the first ones."""
+    table = Table((), rows, notes)
+    sample = table.sample()
+    if not sample:
+        reason = next((str(found) for _, found in rows), "it is an empty list")
         raise UserError(f"{path} holds no JSON objects", rule="Every record is one object", received=reason)
-    return Table(list(dict.fromkeys(key for _, row in rows for key in row)), rows, bad, notes)
+    return Table(list(dict.fromkeys(key for cells in sample for key in cells)), rows, notes)
 
 
 def _parquet_table(path: Path, _: Sequence[str]) -> Table:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingExtra(f"{path} is a Parquet file, which pyarrow reads", "parquet") from error
-    try:
-        # Not from the path: that would read `key=value` folder names as columns.
-        with path.open("rb") as stream:
-            table = pyarrow.parquet.ParquetFile(stream).read()
-        rows = table.to_pylist()
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0][:150]
-        raise UserError(f"{path} is no whole Parquet file", rule=reason, remedy="Fetch it again") from error
-    named = _class_names(table.schema.metadata or {})
-    rows = [{key: _named(named, key, cell) for key, cell in row.items()} for row in rows]
-    return Table(table.column_names, list(enumerate(rows)), (), [])
+    file = _arrow.Parquet(path)
+    return Table(file.columns(), _Again(lambda: enumerate(file.rows())))
 
 
-def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
-    """Class names by column, as the `datasets` library leaves them in a Parquet file's schema."""
-    noted = _parsed(metadata.get(b"huggingface", b"{}").decode("utf-8", "replace"))
-    info = noted.get("info") if isinstance(noted, dict) else None
-    features = info.get("features") if isinstance(info, dict) else None
-    pairs = features.items() if isinstance(features, dict) else ()
-    return {key: kind["names"] for key, kind in pairs if isinstance(kind, dict) and isinstance(kind.get("names"), list)}
+def _lines(path: Path) -> _stream.Lines:
+    if _stream.is_blank(path):
+        raise UserError(f"{path} is empty", rule="A data file holds at least one record")
+    return _stream.Lines(path)
 
 
-def _named(named: Mapping[str, list[str]], key: str, cell: Any) -> Any:
-    names = named.get(key, [])
-    return names[cell] if isinstance(cell, int) and 0 <= cell < len(names) else cell
+def _exhaust(lines: Iterable[str]) -> None:
+    """Read all lines, so that what there is to remark on is known."""
+    for _ in lines:
+        pass
 
 
 def _magic(path: Path) -> bytes:

@@ -91,7 +91,7 @@ def _decode(data: bytes) -> tuple[str, list[str]]:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return _marked(data[len(mark) :], encoding)
-    guess = _utf16_without_mark(data)
+    guess = utf16_without_mark(data)
     if guess:
         text, notes = _marked(data, guess)
         return text, notes
@@ -108,7 +108,7 @@ def _marked(data: bytes, encoding: str) -> tuple[str, list[str]]:
     return text, [*notes, f"{several(lost, 'character')} could not be decoded"] if lost else notes
 
 
-def _utf16_without_mark(data: bytes) -> str:
+def utf16_without_mark(data: bytes) -> str:
     """UTF-16 of mostly Latin text has a zero in every second byte, and other text files have none."""
     sample = data[:HEAD]
     half = len(sample) // 2
@@ -124,13 +124,14 @@ def _utf16_without_mark(data: bytes) -> str:
 def _line_by_line(data: bytes) -> tuple[str, list[str]]:
     pieces, odd = [], 0
     for line in data.split(b"\n"):
-        text, well = _one_line(line)
+        text, well = one_line(line)
         pieces.append(text)
         odd += not well
     return "\n".join(pieces), [f"{several(odd, 'line')} not in UTF-8, read as cp1252 or Latin-1"]
 
 
-def _one_line(line: bytes) -> tuple[str, bool]:
+def one_line(line: bytes) -> tuple[str, bool]:
+    """A line as UTF-8, else as cp1252 or Latin-1, and whether it was UTF-8."""
     for encoding in ("utf-8", "cp1252"):
         try:
             return line.decode(encoding), encoding == "utf-8"
