@@ -1,15 +1,17 @@
 """`lepton audit`: what a data set holds and what is wrong with it."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lepton.cli import _models
 from lepton.cli._output import print_json, progress
 
 if TYPE_CHECKING:
     from lepton.core.types import Reading
 
-HELP = "the data report: formats, labels, duplicates, leaks, imbalance"
+HELP = "the data report: formats, label errors, duplicates, leaks, imbalance"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pattern", help='fields of file names, such as "{label}_{speaker}_{index}.wav"')
     parser.add_argument("--text", help="the column of the text")
     parser.add_argument("--label", help="the column or field of the label")
+    _models.arguments(parser)
     parser.add_argument("-o", "--out", metavar="DIR", help="write audit.json there")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
@@ -36,7 +39,10 @@ def main(args: argparse.Namespace) -> int:
     shown = progress()
     digests = _content.digests(reading.records, progress=shown)
     near = _near.pairs(reading.records, digests, progress=shown)
-    found = _audit.audit(reading, {"digests": digests, "near": near, **_decoder(reading, modality)})
+    clusters = _near.tied(near)
+    judged, notes = _models.predictions(args, reading.records, clusters=clusters, progress=shown)
+    given = {"digests": digests, "near": near, **judged, **_decoder(reading, modality)}
+    found = _audit.audit(replace(reading, notes=[*reading.notes, *notes]), given)
     if args.out:
         files.write_json(Path(args.out) / "audit.json", found)
     if args.json:
@@ -64,7 +70,12 @@ def _print(found: dict[str, Any]) -> None:
     for finding in found["findings"]:
         print(f"{finding['severity']:<8}{finding['check']}: {finding['message']}")
         for record in finding["records"][:5]:
-            print(f"          {record['id']}")
+            print(f"          {record['id']}{_instead(record)}")
         print(f"          -> {finding['remedy']}")
     if not found["findings"]:
         print("nothing found")
+
+
+def _instead(record: dict[str, Any]) -> str:
+    """What a record is labelled and what it should perhaps be."""
+    return f": {record['given']}, perhaps {record['suggested']}" if record["suggested"] else ""

@@ -1,8 +1,7 @@
 """Prepare: read the data, audit it, set leaks aside, split."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,12 +9,12 @@ from typing import Annotated, Any, Literal
 from lepton.checks._audit import findings
 from lepton.checks._content import digests
 from lepton.checks._near import pairs, tied
-from lepton.core import machine, plugins
+from lepton.core import plugins
 from lepton.core.errors import UserError
 from lepton.core.settings import Plugin, Range
-from lepton.core.types import BadRecord, Reading, Record
+from lepton.core.types import Reading, Record
 from lepton.formats import _read, _splits
-from lepton.stages import _previews
+from lepton.stages import _previews, _usable
 from lepton.stages._records import write_records
 from lepton.stages._stage import Stage
 
@@ -95,7 +94,7 @@ def read(chosen: Settings, base: Path, modality: str) -> Reading:
 
 def _readable(reading: Reading, modality: str, chosen: Settings) -> Reading:
     """Set aside what cannot be decoded, by name and reason; stop when that is more than the stated share."""
-    bad = [*reading.bad, *unreadable(reading.records, modality)]
+    bad = [*reading.bad, *_usable.unreadable(reading.records, modality)]
     total = len(reading.records) + len(reading.bad)
     if len(bad) > chosen.max_bad * total:
         first = "; ".join(f"{item.id} ({item.reason})" for item in bad[:3])
@@ -107,27 +106,6 @@ def _readable(reading: Reading, modality: str, chosen: Settings) -> Reading:
         )
     names = {item.id for item in bad}
     return Reading([record for record in reading.records if record.id not in names], bad, reading.notes)
-
-
-def unreadable(records: Sequence[Record], modality: str) -> list[BadRecord]:
-    """The records whose image or sound cannot be decoded, each with its reason."""
-    if modality == "text":
-        return []
-    name = next(name for name in plugins.names("transforms") if modality == plugins.load("transforms", name).MODALITY)
-    decode = plugins.load("transforms", name).decode
-    with ThreadPoolExecutor(machine.cores()) as pool:
-        reasons = pool.map(lambda record: _reason(record, decode), records)
-        return [BadRecord(record.id, reason) for record, reason in zip(records, reasons, strict=True) if reason]
-
-
-def _reason(record: Record, decode: Callable[[Any], object]) -> str:
-    try:
-        decode(record.read())
-    except UserError as error:
-        return error.message
-    except OSError as error:
-        return f"the file cannot be opened: {error.strerror}"
-    return ""
 
 
 def _leaks(records: Sequence[Record], known: Mapping[str, str]) -> list[tuple[str, str]]:
