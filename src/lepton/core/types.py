@@ -1,5 +1,7 @@
 """Words that all rooms share."""
 
+import io
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,22 +33,40 @@ Label = str | tuple[Span, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
+class Files:
+    """Several files that are one thing together, such as the slices of a volume, in their order."""
+
+    paths: tuple[Path, ...]
+
+    def read_bytes(self) -> bytes:
+        """All of them in one uncompressed zip, the same bytes for the same files; names are `0/name`, `1/name` ..."""
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+            for at, path in enumerate(self.paths):
+                archive.writestr(zipfile.ZipInfo(f"{at}/{path.name}"), path.read_bytes())
+        return stream.getvalue()
+
+    def __str__(self) -> str:
+        return f"{self.paths[0]} and {len(self.paths) - 1} more"
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One labelled thing of a dataset.
 
-    `raw` is a text, encoded bytes, or the path of a file that holds them. `split` is the given split
+    `raw` is a text, encoded bytes, or the path of the file, or the files, that hold them. `split` is the given split
     (train, validation or test) or None. `fields` carries speaker, patient, track ... by name.
     """
 
     id: str
-    raw: Raw | Path
+    raw: Raw | Path | Files
     label: Label
     split: str | None = None
     fields: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def read(self) -> Raw:
-        """Give the raw input, from disk when `raw` is a path."""
-        return self.raw.read_bytes() if isinstance(self.raw, Path) else self.raw
+        """Give the raw input, from disk when `raw` is a path or several."""
+        return self.raw.read_bytes() if isinstance(self.raw, Path | Files) else self.raw
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import numpy as np
 from lepton.bundle.manifest import Bundle, Manifest, read
 from lepton.core import plugins
 from lepton.core.errors import BadInput, UserError
-from lepton.core.types import Arrays, Raw
+from lepton.core.types import Arrays, Files, Raw
 from lepton.runtime._engine import Graph
 
 MAX_BATCH = 16
@@ -58,7 +58,7 @@ class App:
         """The task's name."""
         return self.bundle.manifest.task
 
-    def encode(self, raw: Raw | Path) -> Arrays:
+    def encode(self, raw: Raw | Path | Files) -> Arrays:
         """The arrays of one raw input, without a batch axis.
 
         A Path is read; media are bytes, never a string. Raises BadInput for what cannot be decoded.
@@ -73,12 +73,12 @@ class App:
         """Run a batch of arrays through a graph: the one named, else the first."""
         return self._graphs[graph or next(iter(self._graphs))](arrays)
 
-    def predict(self, raw: Raw | Path | Sequence[Raw | Path]) -> Any:
+    def predict(self, raw: Raw | Path | Files | Sequence[Raw | Path | Files]) -> Any:
         """The full answer to one raw input, or a list of answers to a list, in its order.
 
         Raises BadInput for the first input that cannot be answered.
         """
-        if isinstance(raw, str | bytes | Path):
+        if isinstance(raw, str | bytes | Path | Files):
             return self.predict([raw])[0]
         found = self.attempt(raw)
         for answer in found:
@@ -86,14 +86,14 @@ class App:
                 raise answer
         return found
 
-    def attempt(self, raws: Sequence[Raw | Path], *, run: Run | None = None) -> list[Any]:
+    def attempt(self, raws: Sequence[Raw | Path | Files], *, run: Run | None = None) -> list[Any]:
         """An answer for each raw input, or the BadInput that tells why there is none.
 
         `run` takes the place of the app's own, to time it for instance.
         """
         return self.answer([self.read(raw) for raw in raws], run=run)
 
-    def read(self, raw: Raw | Path) -> Sample | BadInput:
+    def read(self, raw: Raw | Path | Files) -> Sample | BadInput:
         """A raw input and its arrays, or the BadInput that tells why it has none."""
         try:
             plain = as_raw(raw, self.modality)
@@ -176,12 +176,12 @@ def _check_modality(task: str, transform: str) -> None:
         raise UserError("The manifest's task and transform do not fit", rule=rule, remedy="Package the app again")
 
 
-def as_raw(raw: Raw | Path, modality: str) -> Raw:
+def as_raw(raw: Raw | Path | Files, modality: str) -> Raw:
     """Give bytes for media and a string for text, reading a Path; no string from outside ever opens a file.
 
     Raises BadInput for a file that cannot be read, a string where media are due, and text that is not UTF-8.
     """
-    data = _read(raw) if isinstance(raw, Path) else raw
+    data = _read(raw) if isinstance(raw, Path | Files) else raw
     if modality == "text":
         return data if isinstance(data, str) else _decode(data)
     if isinstance(data, str):
@@ -196,7 +196,7 @@ def _bare(error: BadInput) -> BadInput:
     return error.with_traceback(None)
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path | Files) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lepton.core import files
-from lepton.core.types import Label, Record, Span
+from lepton.core.types import Files, Label, Record, Span
 
 
 def write_records(path: Path, records: Sequence[Record]) -> None:
@@ -14,6 +14,8 @@ def write_records(path: Path, records: Sequence[Record]) -> None:
     lines, pieces, offset = [], [], 0
     for record in records:
         raw: dict[str, Any] = {"text": record.raw} if isinstance(record.raw, str) else {"path": str(record.raw)}
+        if isinstance(record.raw, Files):
+            raw = {"paths": list(map(str, record.raw.paths))}
         if isinstance(record.raw, bytes):
             raw = {"kept": [offset, offset + len(record.raw)]}
             pieces.append(record.raw)
@@ -34,11 +36,13 @@ def read_records(path: Path, split: str | None = None) -> list[Record]:
 
 
 def _record(row: dict[str, Any], kept: bytes) -> Record:
-    raw: str | bytes | Path = row.get("text", b"")
+    raw: str | bytes | Path | Files = row.get("text", b"")
     if "kept" in row:
         raw = kept[slice(*row["kept"])]
     elif "path" in row:
         raw = Path(row["path"])
+    elif "paths" in row:
+        raw = Files(tuple(map(Path, row["paths"])))
     label: Label = row["label"]
     if isinstance(label, list):
         label = tuple(Span(*span) for span in label)
