@@ -3,7 +3,7 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,19 @@ from lepton.formats._media import AUDIO, Kind, file_record, label_field, nothing
 from lepton.formats._pattern import Pattern, compile_pattern
 from lepton.formats._text import several
 
+_LOOKED_AT = 200
+
 
 def find(path: Path, kind: Kind) -> list[Path]:
-    """Tables at `path`, in it or one folder below that name files of `kind`; empty where there is none."""
-    if path.is_file():
-        return [path] if _names_files(path, kind) else []
-    items = _names.visible(path)
-    here = [item for item in items if item.is_file() and _names_files(item, kind)]
-    folders = [item for item in items if item.is_dir()][:50]
-    below = (item for folder in folders for item in _tables(folder) if _names_files(item, kind))
-    return here or list(below)
+    """Tables at `path`, in it or one folder below that name files of `kind`; empty where there is none.
+
+    Those that give names with their suffix come before those that leave it out.
+    """
+    items = [] if path.is_file() else _names.visible(path)
+    here = [path] if path.is_file() else [item for item in items if item.is_file()]
+    below = [table for item in items if item.is_dir() for table in _tables(item)][:_LOOKED_AT]
+    found = ([table for table in some if _names_files(table, kind, how)] for how in _HOWS for some in (here, below))
+    return next(filter(None, found), [])
 
 
 def read(path: Path, kind: Kind, naming: tuple[str | None, str | None]) -> Reading:
@@ -117,7 +120,8 @@ def _roles(
     path, columns, rows = table
     pattern, label = naming
     compiled = compile_pattern(pattern) if pattern else None
-    file = _file_column(path, (columns, rows), kind) or columns[0]
+    named = (how(path, (columns, rows), kind) for how in _HOWS)
+    file = next((column for column in named if column is not None), columns[0])
     split = _columns.by_name(columns, _columns.SPLITS)
     in_pattern = compiled is not None and (label in compiled.fields if label else "label" in compiled.fields)
     if in_pattern:
@@ -157,15 +161,26 @@ def _record(identity: str, path: Path, given: tuple[Mapping[str, Any], _Roles]) 
     return Record(identity, path, label, split, {**cells, **matched})
 
 
-def _file_column(table: Path, beginning: tuple[Sequence[str], Sequence[_table.Cells]], kind: Kind) -> str | None:
-    """The column that names files of `kind`: by their suffix in half of the first rows, else by their stems."""
+_Beginning = tuple[Sequence[str], Sequence[_table.Cells]]
+
+
+def _by_suffix(_: Path, beginning: _Beginning, kind: Kind) -> str | None:
+    """The column of which half of the first rows have a suffix of `kind`."""
     columns, rows = beginning
     cells = {column: [str(row.get(column) or "").strip() for row in rows[:200]] for column in columns}
     counts = {column: sum(map(kind.has, found)) for column, found in cells.items()}
     most = max(columns, key=lambda column: counts[column], default=None)
-    if rows and most is not None and counts[most] >= max(1, len(rows[:200]) / 2):
-        return most
-    return next((column for column in columns if _are_stems(table, cells[column][:5], kind)), None)
+    return most if rows and most is not None and counts[most] >= max(1, len(rows[:200]) / 2) else None
+
+
+def _by_stem(table: Path, beginning: _Beginning, kind: Kind) -> str | None:
+    """The first column whose cells are the names of files of `kind` without their suffix."""
+    columns, rows = beginning
+    cells = {column: [str(row.get(column) or "").strip() for row in rows[:5]] for column in columns}
+    return next((column for column in columns if _are_stems(table, cells[column], kind)), None)
+
+
+_HOWS = (_by_suffix, _by_stem)
 
 
 def _are_stems(table: Path, names: Sequence[str], kind: Kind) -> bool:
@@ -187,12 +202,14 @@ def _repeated(records: Sequence[Record]) -> list[str]:
 
 
 def _tables(folder: Path) -> list[Path]:
-    return [item for item in _names.visible(folder)[:200] if _table.kind(item) in ("csv", "tsv") and item.is_file()]
+    return [
+        item for item in _names.visible(folder)[:_LOOKED_AT] if _table.kind(item) in ("csv", "tsv") and item.is_file()
+    ]
 
 
-def _names_files(path: Path, kind: Kind) -> bool:
+def _names_files(path: Path, kind: Kind, how: Callable[[Path, _Beginning, Kind], str | None]) -> bool:
     columns, rows = _table.beginning(path)
-    return _file_column(path, (columns, [dict(zip(columns, row, strict=False)) for row in rows]), kind) is not None
+    return how(path, (columns, [dict(zip(columns, row, strict=False)) for row in rows]), kind) is not None
 
 
 def _within(path: str, root: Path) -> bool:

@@ -3,7 +3,6 @@
 Rows are read one after another, so that a file may be larger than memory; only a JSON list is parsed at once.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lepton.core.errors import UserError
-from lepton.formats import _arrow, _columns, _csv, _stream, _text
+from lepton.formats import _arrow, _columns, _csv, _json, _stream, _text
 
 Cells = Mapping[str, Any]
 Row = tuple[int, Cells | str]
@@ -141,7 +140,7 @@ def _json_table(path: Path, _: Sequence[str]) -> Table:
 def _parsed(text: str) -> Any:
     """The JSON value of `text`, or a ValueError as a value."""
     try:
-        return json.loads(text)
+        return _json.loads(text)
     except (ValueError, RecursionError) as error:
         return ValueError(str(error) or "is nested too deeply")
 
