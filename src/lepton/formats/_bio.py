@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from lepton.core.types import Span
+from lepton.core.errors import UserError
+from lepton.core.types import Record, Span
 from lepton.formats import _text
 
 TAG = re.compile(r"O|[BIESLU]-\S+")
@@ -38,6 +39,16 @@ def spans(tokens: Sequence[str], tags: Sequence[str]) -> tuple[str, tuple[Span, 
     starts = _starts(tokens)
     made = tuple(Span(starts[first], starts[last] + len(tokens[last]), label) for first, last, label in found)
     return " ".join(tokens), made, +mended
+
+
+def entities(record: Record, what: str) -> tuple[str, tuple[Span, ...]]:
+    """The text and the entities of a record that is to be written as `what`; UserError where it has none of these."""
+    parts = record.label if isinstance(record.label, tuple) else (None,)
+    found = tuple(part for part in parts if isinstance(part, Span))
+    if not isinstance(record.raw, str) or len(found) < len(parts):
+        rule = f"{what} files hold texts whose labels are entities"
+        raise UserError(f"Record {record.id} cannot be written as {what}", rule=rule)
+    return record.raw, found
 
 
 def columns(line: str) -> list[str]:

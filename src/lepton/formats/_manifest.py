@@ -17,6 +17,7 @@ from lepton.formats._pattern import Pattern, compile_pattern
 from lepton.formats._text import several
 
 _LOOKED_AT = 200
+_MOST_FOLDERS = 50
 
 
 def find(path: Path, kind: Kind) -> list[Path]:
@@ -26,7 +27,8 @@ def find(path: Path, kind: Kind) -> list[Path]:
     """
     items = [] if path.is_file() else _names.visible(path)
     here = [path] if path.is_file() else [item for item in items if item.is_file()]
-    below = [table for item in items if item.is_dir() for table in _tables(item)][:_LOOKED_AT]
+    folders = [item for item in items if item.is_dir()][:_MOST_FOLDERS]
+    below = [table for folder in folders for table in _tables(folder)]
     found = ([table for table in some if _names_files(table, kind, how)] for how in _HOWS for some in (here, below))
     return next(filter(None, found), [])
 

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -30,11 +31,10 @@ def read(
 
     Or one of these a split {train=, validation=, test=}; ids then begin with the split: `train:train.csv#17`.
     The format is found by asking all that serve `modality` ("image", "text", "audio", or None for all), or is
-    named by `format`: its name, or a table {name=, settings}. Raises UserError for a path that is missing or that
-    no format or several take, and for an option that the format does not understand.
+    named by `format`: its name, or a table {name=, settings}, as a mapping or as TOML spells it. Raises UserError
+    for a path that is missing or that no format or several take, and for an option that the format does not understand.
     """
-    named = {"name": format} if format is None or isinstance(format, str) else format
-    given = {**named, **_without_none({"pattern": pattern, "text": text, "label": label})}
+    given = {**_choice(format), **_without_none({"pattern": pattern, "text": text, "label": label})}
     name = given.pop("name", None)
     find = _Finder(base, modality, name, _without_none(given))
     if isinstance(source, str):
@@ -146,6 +146,18 @@ class _Finder:
         known = ", ".join(plugins.names(ROOM))
         what = "is empty" if _empty(path) else "is in no known format"
         return UserError(f"{path} {what}", rule=f"Known: {known}", remedy='Or name it: format = "..." in [data]')
+
+
+def _choice(chosen: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """A format with its settings, as a table: it may be named by a string, or be spelt as a table of TOML."""
+    if not isinstance(chosen, str) or not chosen.lstrip().startswith("{"):
+        return {"name": chosen} if isinstance(chosen, str) else chosen or {}
+    try:
+        table: Mapping[str, Any] = tomllib.loads(f"format = {chosen}")["format"]
+    except tomllib.TOMLDecodeError as error:
+        rule = 'It is a name, or a table such as { name = "sql", table = "reviews" }'
+        raise UserError(f"[data.format] is wrong: {error}", rule=rule, received=chosen) from error
+    return table
 
 
 def _without_none(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -108,8 +108,8 @@ def reading(table: Table, name: str, *, text: str, label: str, split: str | None
     `split` is the split of all of them; else a column with known words gives it.
     """
     column = None if split else _columns.by_name(table.columns, _columns.SPLITS)
-    first = next((cells for _, cells in table.rows if not isinstance(cells, str)), {})
-    one = _Pass(name, text, label, column, split, tagged=isinstance(first.get(text), list | tuple))
+    tagged = any(isinstance(cells.get(text), list | tuple) for cells in table.sample()[:1])
+    one = _Pass(name, text, label, column, split, tagged=tagged)
     records: list[Record] = []
     bad: list[BadRecord] = []
     for item in one.records(table):

@@ -5,7 +5,7 @@ Rows are read one after another, so that a file may be larger than memory; only 
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,13 @@ class Table:
     columns: Sequence[str]
     rows: Iterable[Row]
     notes: Sequence[str] = ()
+    first: list[Cells] = field(default_factory=list)
 
-    def sample(self) -> list[Cells]:
-        """The first rows that can be read."""
-        good = (cells for _, cells in self.rows if not isinstance(cells, str))
-        return list(islice(good, _SAMPLE))
+    def sample(self) -> Sequence[Cells]:
+        """The first rows that can be read; they are kept, for reading them may be dear."""
+        if not self.first:
+            self.first.extend(islice((cells for _, cells in self.rows if not isinstance(cells, str)), _SAMPLE))
+        return self.first
 
 
 def kind(path: Path) -> str:
@@ -81,7 +83,7 @@ def text_of(cell: Any) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Again:
+class Again:
     """What a function gives, called anew for each iteration."""
 
     make: Callable[[], Iterator[Row]]
@@ -106,7 +108,7 @@ def _csv_table(path: Path, wanted: Sequence[str]) -> Table:
     below = len(sample) - len(body)
     notes = [*lines.notes, *(f"{path.name}: {note}" for note in more)]
     notes += [] if below else [f"{path.name}: has no header, so its columns are numbered from 0"]
-    return Table(columns, _Again(lambda: _cells(islice(rows, below, None), columns)), notes)
+    return Table(columns, Again(lambda: _cells(islice(rows, below, None), columns)), notes)
 
 
 def _cells(rows: Iterable[list[str]], columns: Sequence[str]) -> Iterator[Row]:
@@ -122,7 +124,7 @@ def _jsonl_table(path: Path, _: Sequence[str]) -> Table:
     def objects() -> Iterator[Row]:
         return _objects(_parsed(line) for line in lines if line.strip())
 
-    table = _of_objects(path, _Again(objects), ())
+    table = _of_objects(path, Again(objects), ())
     _exhaust(lines)
     return Table(table.columns, table.rows, lines.notes)
 
@@ -165,7 +167,7 @@ def _of_objects(path: Path, rows: Iterable[Row], notes: Sequence[str]) -> Table:
 
 def _parquet_table(path: Path, _: Sequence[str]) -> Table:
     file = _arrow.Parquet(path)
-    return Table(file.columns(), _Again(lambda: enumerate(file.rows())))
+    return Table(file.columns(), Again(lambda: enumerate(file.rows())))
 
 
 def _lines(path: Path) -> _stream.Lines:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from lepton.core import files, plugins
+from lepton.core import files, labels, plugins
 from lepton.core.errors import UserError
 from lepton.core.types import BadRecord, Reading, Record, Span
 from lepton.formats import _bio, _names, _stream
@@ -195,10 +195,7 @@ def _alone(tag: str) -> str:
 
 
 def _sentence(record: Record) -> str:
-    if not isinstance(record.raw, str) or not isinstance(record.label, tuple):
-        rule = "CoNLL files hold texts whose labels are entities"
-        raise UserError(f"Record {record.id} cannot be written as CoNLL", rule=rule)
-    return "".join(f"{token}\t{tag}\n" for token, tag in _tokens(record.raw, record.label))
+    return "".join(f"{token}\t{tag}\n" for token, tag in _tokens(*_bio.entities(record, "CoNLL")))
 
 
 def _tokens(text: str, spans: Sequence[Span]) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from lepton.core import files
 from lepton.core.errors import UserError
+from lepton.core.labels import spans
 from lepton.core.types import BadRecord, Reading, Record, Span
 from lepton.formats import _json, _names
 from lepton.formats._joined import joined
@@ -139,7 +140,7 @@ def _utterance(record: Record) -> tuple[str, list[dict[str, str]]]:
     if isinstance(record.label, str):
         slots = [Span(*slot) for slot in json.loads(record.fields.get("slots", "[]"))]
         return record.label, list(_pieces(record.raw, slots))
-    return record.fields.get("intent", "none"), list(_pieces(record.raw, record.label))
+    return record.fields.get("intent", "none"), list(_pieces(record.raw, spans(record.label)))
 
 
 def _pieces(text: str, slots: Sequence[Span]) -> Iterator[dict[str, str]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from lepton.core import files
 from lepton.core.errors import UserError
+from lepton.core.labels import spans
 from lepton.core.types import BadRecord, Reading, Record, Span
 from lepton.formats import _json, _names
 from lepton.formats._joined import joined
@@ -130,7 +131,7 @@ class _Written:
         context = record.raw[len(question) + 1 :]
         answers = _kept(record, "answers") or [
             {"answer_start": span.start - len(question) - 1, "text": record.raw[span.start : span.end]}
-            for span in record.label
+            for span in spans(record.label)
         ]
         item: dict[str, Any] = {"id": record.fields.get("id") or record.id, "question": question, "answers": answers}
         if not answers:

@@ -1,0 +1,29 @@
+"""Recordings in a folder that the `datasets` library saved (`save_to_disk`), or in its cache (`hf://owner/name`)."""
+
+from pathlib import Path
+
+from lepton.core.types import Reading
+from lepton.formats import _hf
+
+MODALITY = "audio"
+ADDRESSES = ("hf",)
+
+
+def sniff(path: Path) -> bool:
+    """Whether `path` is such a folder with a column of recordings."""
+    return path.is_dir() and _hf.modality(path) == MODALITY
+
+
+def read(path: Path, *, label: str | None = None) -> Reading:
+    """Read one record a row; ids are `train#17`, rows counted from 0 in each split; `data#17` for one without a name.
+
+    `label` names the column with the label where it is not clear; the other columns become fields. The encoded bytes
+    stay in memory. An address `hf://name` is looked for in the library's cache, as in `hf_datasets`. Rows
+    without a file or a label are bad records. Raises UserError for what is no such folder.
+    """
+    return _hf.media(path, MODALITY, label)
+
+
+def read_at(address: str, _: Path, *, label: str | None = None) -> Reading:
+    """Read as `read` does from the cache."""
+    return read(_hf.located(address), label=label)
