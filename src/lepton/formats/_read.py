@@ -92,7 +92,7 @@ class _Finder:
         asked = {
             name: module
             for name, module in fitting.items()
-            if self.modality in (None, module.MODALITY) and self.name in (None, name)
+            if self.modality in (None, module.MODALITY) and self.name in (None, name) and _takes(module, address)
         }
         if len(asked) == 1:
             return next(iter(asked.items()))
@@ -146,6 +146,11 @@ class _Finder:
         known = ", ".join(plugins.names(ROOM))
         what = "is empty" if _empty(path) else "is in no known format"
         return UserError(f"{path} {what}", rule=f"Known: {known}", remedy='Or name it: format = "..." in [data]')
+
+
+def _takes(module: ModuleType, address: str) -> bool:
+    """What `sniff_at` of a format says, where several read from such addresses."""
+    return not hasattr(module, "sniff_at") or bool(module.sniff_at(address))
 
 
 def _choice(chosen: str | Mapping[str, Any] | None) -> Mapping[str, Any]:

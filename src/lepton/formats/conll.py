@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from lepton.core import files, labels, plugins
+from lepton.core import files, plugins
 from lepton.core.errors import UserError
 from lepton.core.types import BadRecord, Reading, Record, Span
 from lepton.formats import _bio, _names, _stream

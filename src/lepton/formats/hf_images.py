@@ -14,6 +14,11 @@ def sniff(path: Path) -> bool:
     return path.is_dir() and _hf.modality(path) == MODALITY
 
 
+def sniff_at(address: str) -> bool:
+    """Whether the cache holds such a data set; raises UserError where it holds none of that name."""
+    return _hf.modality(_hf.located(address)) == MODALITY
+
+
 def read(path: Path, *, label: str | None = None) -> Reading:
     """Read one record a row; ids are `train#17`, rows counted from 0 in each split; `data#17` for one without a name.
 

@@ -9,9 +9,8 @@ from typing import Any, Literal
 
 from lepton.core import files
 from lepton.core.errors import UserError
-from lepton.core.labels import spans
 from lepton.core.types import BadRecord, Reading, Record, Span
-from lepton.formats import _json, _names
+from lepton.formats import _bio, _json, _names
 from lepton.formats._joined import joined
 from lepton.formats._text import some
 
@@ -134,13 +133,11 @@ def _joined(pieces: Any) -> tuple[str, tuple[Span, ...]]:
 
 
 def _utterance(record: Record) -> tuple[str, list[dict[str, str]]]:
-    if not isinstance(record.raw, str) or not isinstance(record.label, str | tuple):
-        rule = "SNIPS files hold texts whose labels are classes or entities"
-        raise UserError(f"Record {record.id} cannot be written as SNIPS", rule=rule)
-    if isinstance(record.label, str):
+    if isinstance(record.raw, str) and isinstance(record.label, str):
         slots = [Span(*slot) for slot in json.loads(record.fields.get("slots", "[]"))]
         return record.label, list(_pieces(record.raw, slots))
-    return record.fields.get("intent", "none"), list(_pieces(record.raw, spans(record.label)))
+    text, spans = _bio.entities(record, "SNIPS")
+    return record.fields.get("intent", "none"), list(_pieces(text, spans))
 
 
 def _pieces(text: str, slots: Sequence[Span]) -> Iterator[dict[str, str]]:

@@ -10,9 +10,8 @@ from typing import Any
 
 from lepton.core import files
 from lepton.core.errors import UserError
-from lepton.core.labels import spans
 from lepton.core.types import BadRecord, Reading, Record, Span
-from lepton.formats import _json, _names
+from lepton.formats import _bio, _json, _names
 from lepton.formats._joined import joined
 from lepton.formats._text import several, some
 
@@ -124,14 +123,11 @@ class _Written:
 
     def add(self, record: Record) -> None:
         """Take a record in."""
-        if not isinstance(record.raw, str) or not isinstance(record.label, tuple):
-            rule = "SQuAD files hold questions with contexts, and answers that are stretches of these"
-            raise UserError(f"Record {record.id} cannot be written as SQuAD", rule=rule)
-        question = record.fields.get("question") or record.raw.partition("\n")[0]
-        context = record.raw[len(question) + 1 :]
+        raw, spans = _bio.entities(record, "SQuAD")
+        question = record.fields.get("question") or raw.partition("\n")[0]
+        context = raw[len(question) + 1 :]
         answers = _kept(record, "answers") or [
-            {"answer_start": span.start - len(question) - 1, "text": record.raw[span.start : span.end]}
-            for span in spans(record.label)
+            {"answer_start": span.start - len(question) - 1, "text": raw[span.start : span.end]} for span in spans
         ]
         item: dict[str, Any] = {"id": record.fields.get("id") or record.id, "question": question, "answers": answers}
         if not answers:
