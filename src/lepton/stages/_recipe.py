@@ -11,7 +11,7 @@ from lepton.core.contract import Contract
 from lepton.core.errors import Faults, UserError
 from lepton.core.settings import Plugin
 from lepton.core.types import Json
-from lepton.formats import _splits
+from lepton.formats import _read, _splits
 from lepton.stages import _plans
 
 
@@ -152,11 +152,7 @@ def _task_faults(task: Any, resolved: Mapping[str, Any]) -> list[UserError]:
 def _data_faults(data: Any, base: Path) -> list[UserError]:
     if not isinstance(data, Mapping):
         return []
-    name, known = data.get("format"), plugins.names("formats")
-    faults = [*_source_faults(data.get("source"), base), *_split_faults(data.get("split"))]
-    if isinstance(name, str) and name not in known:
-        faults.append(plugins.unknown("format in [data.format]", name, known))
-    return faults
+    return [*_source_faults(data.get("source"), base), *_split_faults(data.get("split"))]
 
 
 def _pass_faults(compress: Any) -> list[UserError]:
@@ -178,9 +174,13 @@ def _split_faults(split: Any) -> list[UserError]:
 
 
 def _source_faults(source: Any, base: Path) -> list[UserError]:
-    paths = list(source.values()) if isinstance(source, Mapping) else [source]
+    sources = list(source.values()) if isinstance(source, Mapping) else [source]
     builtin = plugins.names("formats")
-    asked = [item for item in paths if isinstance(item, str) and item not in builtin]
+    named = [item for item in sources if isinstance(item, str) and item not in builtin]
+    if any(_read.is_address(item) and _read.has_password(item) for item in named):
+        rule = "A recipe is kept and shown, so passwords are named in it: postgresql://ann:${DB_PASSWORD}@host/shop"
+        return [UserError("[data.source] has a password in it", rule=rule, remedy="Set such a variable instead")]
+    asked = [item for item in named if not _read.is_address(item)]
     missing = [item for item in asked if not item.strip() or "\0" in item or not (base / item).exists()]
     return [
         UserError("[data.source] does not exist", rule="A path starts from the recipe's folder", received=item)

@@ -20,6 +20,8 @@ from lepton.core.artifacts import Artifact
 from lepton.core.errors import ContractNotKept
 from lepton.core.ledger import Ledger
 from lepton.core.progress import Progress, Silent
+from lepton.formats import _read
+from lepton.stages import prepare
 from lepton.stages._recipe import Recipe, load
 from lepton.stages._stage import Stage
 
@@ -209,12 +211,27 @@ def _room_files(room: str) -> list[Path]:
 
 
 def _data_state(recipe: Recipe) -> dict[str, Any]:
-    """Names, sizes and times of the source's files: what changes when the user's data changes."""
+    """Names, sizes and times of the source's files: what changes when the user's data changes.
+
+    Databases have no such signs, so they are read.
+    """
     source = recipe.table["data"]["source"]
-    paths = source.values() if isinstance(source, Mapping) else [source]
+    paths = list(source.values() if isinstance(source, Mapping) else [source])
+    if any(map(_read.is_address, paths)):
+        return {"read": _content(recipe)}
     found = [recipe.base / path for path in paths]
     everything = [item for path in found for item in (sorted(path.rglob("*")) if path.is_dir() else [path])]
     return {str(item): [item.stat().st_size, item.stat().st_mtime_ns] for item in everything if item.is_file()}
+
+
+def _content(recipe: Recipe) -> str:
+    """A hash of all that the source holds."""
+    chosen = settings.build(prepare.Settings, recipe.table["data"])
+    reading = prepare.read(chosen, recipe.base, plugins.load("tasks", recipe.table["app"]["task"]).MODALITY)
+    total = hashlib.sha256()
+    for record in reading.records:
+        total.update(repr((record.id, record.raw, record.label, record.split, sorted(record.fields.items()))).encode())
+    return total.hexdigest()
 
 
 def _without_none(value: Any) -> Any:

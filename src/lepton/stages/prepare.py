@@ -28,7 +28,8 @@ MEASURES = False
 class Settings:
     """Where the data is and how it is split.
 
-    source: a built-in name, a path, or a table {train, validation, test}. format: sniffed when left out. pattern:
+    source: a built-in name, a path, or a table {train, validation, test}. format: sniffed when left out; a name,
+    or a table {name, settings}. pattern:
     fields of file names, such as "{label}_{speaker}_{index}.wav". text, label: names of columns or fields. split:
     shares of test and validation, `group`, or values of fields such as {test = {speaker = ["theo"]}}. leaks: what to
     do with training records that stand in a given test or validation split. max_bad: largest share of unreadable
@@ -36,7 +37,7 @@ class Settings:
     """
 
     source: str | dict[str, str]
-    format: str | None = None
+    format: Annotated[str | dict[str, Any] | None, Plugin("formats", "read")] = None
     pattern: str | None = None
     text: str | None = None
     label: str | None = None
