@@ -49,6 +49,11 @@ def is_address(source: str) -> bool:
     return re.match(r"[A-Za-z][\w.+-]*://", source) is not None
 
 
+def has_password(address: str) -> bool:
+    """Whether a password stands in `address` itself, where all can read it, and not as `${NAME}`."""
+    return re.search(r"://[^:/?#]*:(?!\$\{\w+\}@)[^@]+@|[?&]\w*pass\w*=(?!\$\{)", address) is not None
+
+
 class _Finder:
     """Finds the format of a path and reads it, with what was asked for."""
 
