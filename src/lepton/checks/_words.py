@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from lepton.checks._finding import Suspect
-from lepton.core.types import Label, Record
+from lepton.core.types import Box, Label, Mask, Record, Span
 
 
 def several(count: int, thing: str) -> str:
@@ -13,10 +14,18 @@ def several(count: int, thing: str) -> str:
 
 
 def label_text(label: Label) -> str | None:
-    """A label as a finding shows it: the class, or the entities as `label[start:end]`."""
+    """A label as a finding shows it: the class, the entities as `label[start:end]`, the boxes or the mask."""
     if label is None or isinstance(label, str):
         return label
-    return ", ".join(f"{span.label}[{span.start}:{span.end}]" for span in label) or "no entity"
+    if isinstance(label, Mask):
+        return f"mask {Path(label.path).name}"
+    return ", ".join(map(_part_text, label)) or "no entity"
+
+
+def _part_text(part: Span | Box) -> str:
+    """An entity as `label[start:end]`, a box as `label[x1,y1,x2,y2]`."""
+    place = f"{part.start}:{part.end}" if isinstance(part, Span) else ",".join(f"{edge:g}" for edge in part[:4])
+    return f"{part.label}[{place}]"
 
 
 def outvoted(records: Sequence[Record]) -> list[Suspect]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from lepton.checks._finding import Finding, Suspect
 from lepton.checks._words import several
+from lepton.core import labels
 from lepton.core.types import Record
 
 NEEDS = ()
@@ -14,7 +15,7 @@ ABOUT = "labels"
 def find(records: Sequence[Record]) -> list[Finding]:
     """One finding for each label with several spellings; it names the records of the rarer ones.
 
-    The most frequent spelling is suggested. Labels of entities count as well.
+    The most frequent spelling is suggested. The types of entities and boxes and the classes of masks count as well.
     """
     counts = Counter(label for record in records for label in _labels(record))
     spellings: dict[str, list[str]] = defaultdict(list)
@@ -24,10 +25,7 @@ def find(records: Sequence[Record]) -> list[Finding]:
 
 
 def _labels(record: Record) -> Iterator[str]:
-    if isinstance(record.label, str):
-        yield record.label
-    else:
-        yield from dict.fromkeys(span.label for span in record.label or ())
+    yield from dict.fromkeys(labels.names(record.label))
 
 
 def _finding(records: Sequence[Record], spellings: Sequence[str], counts: Counter[str]) -> Finding:

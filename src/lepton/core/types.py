@@ -28,8 +28,36 @@ class Span(NamedTuple):
     label: str
 
 
-Label = str | tuple[Span, ...] | None
-"""A class name, the entities of a text, or None where nothing is known."""
+class Box(NamedTuple):
+    """A thing in a picture: what lies between `x1` and `x2` and between `y1` and `y2` is a `label`.
+
+    These are edges in pixels from the upper left corner: the box of a whole picture is (0, 0, width, height).
+    """
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    label: str
+
+
+Value = int | tuple[int, int, int]
+"""What stands in a pixel of a mask: an index, or a colour (red, green, blue)."""
+
+
+class Mask(NamedTuple):
+    """A class for each pixel of a picture: the image file at `path`, and what its values mean.
+
+    Pixels of the values `ignored` are of no class and count nowhere. A path as text, so that every label is JSON.
+    """
+
+    path: str
+    classes: tuple[tuple[Value, str], ...]
+    ignored: tuple[Value, ...] = ()
+
+
+Label = str | tuple[Span, ...] | tuple[Box, ...] | Mask | None
+"""A class name, the entities of a text, the boxes or the mask of a picture, or None where nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from lepton.core import plugins
+from lepton.core import labels, plugins
 from lepton.core.errors import UserError
 from lepton.core.progress import Bar, Progress, Silent
-from lepton.core.types import Label, Reading, Record
+from lepton.core.types import Reading, Record
 from lepton.formats._text import several, some
 
 ROOM = "formats"
@@ -107,11 +107,7 @@ def _splits(reading: Reading) -> Counter[str]:
 
 
 def _labels(reading: Reading) -> Counter[str]:
-    return Counter(name for record in reading.records for name in _classes(record.label))
-
-
-def _classes(label: Label) -> list[str]:
-    return [label] if isinstance(label, str) else [part.label for part in label or ()]
+    return Counter(name for record in reading.records for name in labels.names(record.label))
 
 
 def _fields(reading: Reading) -> set[str]:

@@ -11,10 +11,10 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+from lepton.core import labels
 from lepton.core.errors import UserError
-from lepton.core.types import Label, Span
+from lepton.core.types import Label
 
 _VERSION = 1
 _WAIT = 30.0  # seconds for another writer to finish
@@ -159,8 +159,7 @@ def _text(label: Label) -> str:
 
 
 def _label(text: str) -> Label:
-    found: Any = json.loads(text)
-    return tuple(Span(*span) for span in found) if isinstance(found, list) else found
+    return labels.from_json(json.loads(text))
 
 
 def _now() -> str:

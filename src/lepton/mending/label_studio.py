@@ -13,6 +13,7 @@ from xml.sax.saxutils import quoteattr
 from lepton.checks import _content
 from lepton.checks._words import label_text
 from lepton.core.errors import UserError
+from lepton.core.labels import spans
 from lepton.core.types import Label, Raw, Record, Span
 from lepton.mending.queue import Answer, Doubt
 
@@ -76,7 +77,7 @@ def _result(doubt: Doubt, kind: str) -> list[dict[str, Any]]:
                 "labels": [span.label],
             },
         }
-        for number, span in enumerate(doubt.suggested or ())
+        for number, span in enumerate(spans(doubt.suggested))
     ]
 
 

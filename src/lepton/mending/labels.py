@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from lepton.checks._words import label_text
 from lepton.core import plugins
 from lepton.core.errors import UserError
-from lepton.core.types import Label, Record, Span
+from lepton.core.labels import boxes, names, spans
+from lepton.core.types import Label, Mask, Record, Span
 
 _ENTITY = re.compile(r"\s*(.+?)\[(\d+):(\d+)\]\s*(?:,|$)")
 _NONE = label_text(())
@@ -21,16 +22,18 @@ def read(text: str, record: Record) -> Label:
 
 def fitting(label: Label, record: Record) -> Label:
     """`label`, held against the record: a class for a class, entities for entities, or UserError."""
+    if isinstance(record.label, Mask) or boxes(record.label):
+        raise UserError(f"The label of {record.id} cannot be corrected here", rule="Only classes and entities can")
     whole = record.label is None or isinstance(record.label, str)
     if whole != isinstance(label, str) or not whole and label is None:
         rule = "It has a class" if whole else "It has entities"
         raise UserError(f"This is no label for {record.id}", rule=rule, received=label_text(label))
-    return label if whole else _checked([span for span in label or () if isinstance(span, Span)], record)
+    return label if whole else _checked(spans(label), record)
 
 
-def _checked(spans: Sequence[Span], record: Record) -> tuple[Span, ...]:
+def _checked(given: Sequence[Span], record: Record) -> tuple[Span, ...]:
     """Entities in their order; UserError where one is empty or outside of the text, or two overlap."""
-    found = sorted(spans)
+    found = sorted(given)
     ends = [0, *(span.end for span in found)]
     length = len(str(record.raw))
     for span, before in zip(found, ends, strict=False):
@@ -41,25 +44,18 @@ def _checked(spans: Sequence[Span], record: Record) -> tuple[Span, ...]:
 
 
 def known(records: Sequence[Record]) -> list[str]:
-    """The classes, or the types of entities, that occur."""
-    names: set[str] = set()
+    """The classes, or the types of entities or boxes, that occur."""
+    found: set[str] = set()
     for record in records:
-        names.update(types(record.label))
-    return sorted(names)
+        found.update(names(record.label))
+    return sorted(found)
 
 
-def types(label: Label) -> list[str]:
-    """The class of a label, or the types of its entities."""
-    if label is None or isinstance(label, str):
-        return [label] if label else []
-    return [span.label for span in label]
-
-
-def check_known(label: Label, names: Sequence[str]) -> None:
+def check_known(label: Label, classes: Sequence[str]) -> None:
     """Raise UserError where a label says a class that does not occur: most often a slip of the pen."""
-    strange = [name for name in types(label) if name not in names]
+    strange = [name for name in names(label) if name not in classes]
     if strange:
-        fault = plugins.unknown("class", strange[0], list(names))
+        fault = plugins.unknown("class", strange[0], list(classes))
         raise UserError(fault.what, rule=fault.rule, received=strange[0], remedy="Say --new-labels if it is meant")
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lepton.core import plugins
-from lepton.core.types import Label, Span
+from lepton.core import labels, plugins
+from lepton.core.types import Label
 from lepton.metrics import _intervals
 from lepton.report._headline import headline
 from lepton.report._told import Told
@@ -35,7 +35,7 @@ def paired(first: Told, second: Told) -> dict[str, Any]:
     counts = {"n": len(shared), "first_only": len(one) - len(shared), "second_only": len(other) - len(shared)}
     if not shared:
         return {**counts, "metrics": {}}
-    truth = [_label(one[name]["label"]) for name in shared]
+    truth = [labels.from_json(one[name]["label"]) for name in shared]
     told = truth, [one[name]["answer"] for name in shared], [other[name]["answer"] for name in shared]
     classes = first.stage("prepare").get("classes") or []
     same = classes == (second.stage("prepare").get("classes") or [])
@@ -87,10 +87,6 @@ def _answers(told: Told) -> dict[str, Any]:
         return {}
     rows = (json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line)
     return {row["id"]: row for row in rows}
-
-
-def _label(found: Any) -> Label:
-    return tuple(Span(*span) for span in found) if isinstance(found, list) else found
 
 
 def _difference(

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lepton.core import files
-from lepton.core.types import Files, Label, Record, Span
+from lepton.core import files, labels
+from lepton.core.types import Files, Record
 
 
 def write_records(path: Path, records: Sequence[Record]) -> None:
@@ -43,7 +43,4 @@ def _record(row: dict[str, Any], kept: bytes) -> Record:
         raw = Path(row["path"])
     elif "paths" in row:
         raw = Files(tuple(map(Path, row["paths"])))
-    label: Label = row["label"]
-    if isinstance(label, list):
-        label = tuple(Span(*span) for span in label)
-    return Record(row["id"], raw, label, row["split"], row["fields"])
+    return Record(row["id"], raw, labels.from_json(row["label"]), row["split"], row["fields"])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lepton.core.errors import UserError
+from lepton.core.labels import spans
 from lepton.core.types import Arrays, Label, Raw
 from lepton.tasks._classification import in_order, softmax
 
@@ -23,7 +24,7 @@ _FORBIDDEN = -1e9
 
 def classes(labels: Iterable[Label]) -> list[str]:
     """The entity types that occur, in order. Raises UserError when there is none."""
-    found = in_order(span[2] for label in labels if label is not None and not isinstance(label, str) for span in label)
+    found = in_order(span.label for label in labels for span in spans(label))
     if not found:
         rule = "At least one text must have an entity of some type"
         raise UserError("There are no entities in the training data", rule=rule, remedy="Check the tags of the source")
