@@ -22,6 +22,7 @@ def read(
     *,
     base: Path,
     modality: str | None = None,
+    labels: str | None = None,
     format: str | Mapping[str, Any] | None = None,  # noqa: A002 - the name that recipes use
     pattern: str | None = None,
     text: str | None = None,
@@ -33,10 +34,12 @@ def read(
     The format is found by asking all that serve `modality` ("image", "text", "audio", or None for all), or is
     named by `format`: its name, or a table {name=, settings}, as a mapping or as TOML spells it. Raises UserError
     for a path that is missing or that no format or several take, and for an option that the format does not understand.
+    Formats with `LABELS` ("boxes" or "masks") go before those that see nothing but files; where a modality is asked
+    for, they are looked at only if `labels` says so.
     """
     given = {**_choice(format), **_without_none({"pattern": pattern, "text": text, "label": label})}
     name = given.pop("name", None)
-    find = _Finder(base, modality, name, _without_none(given))
+    find = _Finder(base, (modality, labels), name, _without_none(given))
     if isinstance(source, str):
         return _not_empty(find.read(source), source)
     _check_splits(source)
@@ -57,9 +60,11 @@ def has_password(address: str) -> bool:
 class _Finder:
     """Finds the format of a path and reads it, with what was asked for."""
 
-    def __init__(self, base: Path, modality: str | None, name: str | None, options: Mapping[str, Any]) -> None:  # noqa: PLR0917 - private
+    def __init__(  # noqa: PLR0917 - private
+        self, base: Path, asked: tuple[str | None, str | None], name: str | None, options: Mapping[str, Any]
+    ) -> None:
         self.base = base
-        self.modality = modality
+        self.modality, self.labels = asked
         self.name = name
         self.options = options
 
@@ -127,8 +132,9 @@ class _Finder:
 
     def _sniffed(self, path: Path) -> tuple[str, ModuleType]:
         modules = {name: plugins.load(ROOM, name) for name in plugins.names(ROOM)}
-        asked = {name: module for name, module in modules.items() if self.modality in (None, module.MODALITY)}
+        asked = {name: module for name, module in modules.items() if self._serves(module)}
         taking = {name: module for name, module in asked.items() if module.sniff(path)}
+        taking = {name: module for name, module in taking.items() if hasattr(module, "LABELS")} or taking
         if len(taking) == 1:
             return next(iter(taking.items()))
         if taking:
@@ -136,6 +142,13 @@ class _Finder:
         if not _exists(path):
             raise _missing(path)
         raise self._unknown(path, {name: module for name, module in modules.items() if module.sniff(path)})
+
+    def _serves(self, module: ModuleType) -> bool:
+        """Whether a format gives what was asked for; where no modality was, all may be looked at."""
+        given = getattr(module, "LABELS", None)
+        if self.modality is None:
+            return self.labels in (None, given)
+        return self.modality == module.MODALITY and given in (None, self.labels)
 
     def _ambiguous(self, path: Path | str, names: Sequence[str]) -> UserError:
         return UserError(
@@ -146,11 +159,15 @@ class _Finder:
 
     def _unknown(self, path: Path, taking: Mapping[str, ModuleType]) -> UserError:
         if taking:
-            found = ", ".join(f"{name} ({module.MODALITY})" for name, module in taking.items())
+            found = ", ".join(f"{name} ({_gives(module)})" for name, module in taking.items())
             return UserError(f"{path} holds no {self.modality} data", rule=f"It was recognised as {found}")
         known = ", ".join(plugins.names(ROOM))
         what = "is empty" if _empty(path) else "is in no known format"
         return UserError(f"{path} {what}", rule=f"Known: {known}", remedy='Or name it: format = "..." in [data]')
+
+
+def _gives(module: ModuleType) -> str:
+    return " ".join([module.MODALITY, *([module.LABELS] if hasattr(module, "LABELS") else [])])
 
 
 def _takes(module: ModuleType, address: str) -> bool:
