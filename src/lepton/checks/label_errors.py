@@ -14,6 +14,7 @@ from lepton.checks._words import label_text, several
 from lepton.core.types import Label, Record, Span
 
 NEEDS = ("predictions",)
+ABOUT = "labels"
 
 _LIKELY = 0.5
 _POSSIBLE = 0.2
