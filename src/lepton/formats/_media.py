@@ -35,6 +35,8 @@ class Kind:
 IMAGE = Kind("image", frozenset(words(".jpg .jpeg .jpe .jfif .png .bmp .gif .webp .tif .tiff .ppm .pgm .pbm .pnm")))
 AUDIO = Kind("recording", frozenset(words(".wav .flac .ogg .oga .opus .mp3 .aif .aiff")))
 
+VOLUME = Kind("volume", frozenset(words(".dcm .dicom .dic .ima .nii .hdr .gz")))
+
 
 @dataclass(slots=True)
 class Found:
@@ -77,14 +79,14 @@ class Layout:
 
 def holds(path: Path, kind: Kind) -> bool:
     """Whether there is a file of `kind` under the folder `path`, looking at the first few thousand entries."""
-    seen = (name for name, _ in zip(_names(path, set()), range(_LOOKED_AT), strict=False))
+    seen = (name for name, _ in zip(names(path, set()), range(_LOOKED_AT), strict=False))
     return path.is_dir() and any(kind.has(parts[-1]) for parts in seen)
 
 
 def walk(root: Path, kind: Kind) -> Found:
     """All files of `kind` under `root`, sorted; linked folders are entered once, hidden entries are not counted."""
     found = Found()
-    for parts in sorted(_names(root, set())):
+    for parts in sorted(names(root, set())):
         hidden = next((part for part in parts[:-1] if part.startswith("_")), None)
         if hidden:
             found.aside[hidden] += 1
@@ -105,7 +107,7 @@ def read_folders(root: Path, kind: Kind, naming: tuple[str | None, str | None]) 
     if not found.files:
         raise UserError(f"{root} holds no {kind.word}", rule=f"Known suffixes: {some(sorted(kind.suffixes), 20)}")
     compiled = compile_pattern(pattern) if pattern else None
-    layout = _layout(found.files, inside=2 if compiled else 3)
+    layout = layout_of(found.files, inside=2 if compiled else 3)
     _leave_outside(found, layout)
     chosen = label_field(compiled, label)
     _need_classes(root, kind, (found.files, layout), by_field=chosen is not None)
@@ -166,7 +168,7 @@ def with_lists(root: Path, reading: Reading) -> Reading:
     return Reading(records, reading.bad, [*reading.notes, *notes])
 
 
-def _names(root: Path, seen: set[str], parts: Parts = ()) -> Iterator[Parts]:
+def names(root: Path, seen: set[str], parts: Parts = ()) -> Iterator[Parts]:
     """Every file under `root` by its parts; a folder met twice through links is entered once."""
     real = os.path.realpath(root)
     if real in seen:
@@ -177,7 +179,7 @@ def _names(root: Path, seen: set[str], parts: Parts = ()) -> Iterator[Parts]:
             continue
         # Not entry.is_dir(): a link that leads to itself makes it raise.
         if os.path.isdir(entry.path):
-            yield from _names(Path(entry.path), seen, (*parts, entry.name))
+            yield from names(Path(entry.path), seen, (*parts, entry.name))
         else:
             yield (*parts, entry.name)
 
@@ -196,8 +198,8 @@ def _folder(root: Path) -> Path:
     return root
 
 
-def _layout(files: Sequence[Parts], *, inside: int) -> Layout:
-    """`inside`: how many parts a file in a split folder has at least: split, class and name, or split and name."""
+def layout_of(files: Sequence[Parts], *, inside: int) -> Layout:
+    """Where classes and splits stand; `inside` is how many parts a file in a split folder has at least."""
     wrapper = _wrapper(files)
     first = {parts[wrapper] for parts in files if len(parts) >= wrapper + 2}
     deep = {parts[wrapper] for parts in files if len(parts) >= wrapper + inside}

@@ -12,7 +12,7 @@ from lepton.formats._joined import joined
 MODALITY = "text"
 
 _NOT_DATA = frozenset(
-    _text.words("md rst html htm xml yaml yml toml ini cfg py sh log license bib tex js css sha256 md5")
+    _text.words("md rst html htm xml yaml yml toml ini cfg py sh log license bib tex js css sha256 md5 head par tck")
 )
 _PREFIX = "__label__"
 
