@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lepton.adapt._adapted import Adapted
 from lepton.bundle import manifest
 from lepton.bundle.manifest import Bundle
 from lepton.core import files, plugins, seeds, settings
@@ -98,12 +99,13 @@ class Start:
 
 @dataclass(frozen=True)
 class Job:
-    """How a network is trained: settings, a teacher if there is one, where it may go on, and who hears of it."""
+    """How a network is trained: settings, where it may go on, who hears of it; a teacher, and what stays as it is."""
 
     train: TrainSettings
     checkpoint: Path
     progress: Progress
     teacher: Teacher | None = None
+    how: Adapted = field(default_factory=lambda: Adapted([]))
 
 
 @dataclass(frozen=True)
@@ -243,6 +245,9 @@ def _loop_job(data: Data, start: Start, job: Job) -> loop.Job:
         checkpoint=job.checkpoint,
         progress=job.progress,
         teacher=job.teacher,
+        rates=job.how.rates,
+        thaws=job.how.thaws,
+        still=job.how.still,
     )
 
 

@@ -10,8 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from lepton.adapt._adapted import Adapted
 from lepton.core import files, plugins
 from lepton.core.types import Arrays
+from lepton.models import _heads
 from lepton.models._network import Network, Scaling
 from lepton.models._resize import fit_to
 from lepton.models._shape import Shape
@@ -23,6 +25,22 @@ def build(choice: Mapping[str, Any], shape: Shape, scaling: Scaling | None) -> N
     """The network of the chosen family (`{name, settings}`), with fresh weights."""
     given = {key: value for key, value in choice.items() if key != "name"}
     return Network(plugins.load("models", choice["name"]).build(shape, **given), scaling)
+
+
+def adapted(network: nn.Module, choice: Mapping[str, Any]) -> Adapted:
+    """Change a network by the chosen method of adaptation (`{name, settings}`), in place: how it is to be trained."""
+    given = {key: value for key, value in choice.items() if key != "name"}
+    how: Adapted = plugins.load("adapt", choice["name"]).adapt(network, set(_heads.head(network)), **given)
+    return how
+
+
+def relay(network: nn.Module, choices: Sequence[Mapping[str, Any]]) -> None:
+    """Put into a network what earlier adaptations left there for good, in place; all that was trained is again."""
+    frozen = {id(parameter) for parameter in network.parameters() if not parameter.requires_grad}
+    for choice in choices:
+        adapted(network, choice)
+    for parameter in network.parameters():
+        parameter.requires_grad_(id(parameter) not in frozen)
 
 
 def save(folder: Path, network: Network, described: Mapping[str, Any]) -> None:
@@ -43,6 +61,7 @@ def load(folder: Path) -> tuple[Network, dict[str, Any]]:
     if described["scaling"] is not None:
         scaling = (np.zeros(described["scaling"], np.float32), np.ones(described["scaling"], np.float32))
     network = build(described["model"], shape, scaling)
+    relay(network, described.get("adapted", ()))
     weights = load_file(folder / "network.safetensors")
     fit_to(network, weights)
     network.load_state_dict(weights)

@@ -12,7 +12,10 @@ from lepton.core.errors import Faults, UserError
 from lepton.core.settings import Plugin
 from lepton.core.types import Json
 from lepton.formats import _read, _splits
-from lepton.stages import _plans
+from lepton.stages import _adapt, _origin, _plans
+
+_BEGINNINGS = ("start", "adapter")
+"""The settings of [train] that are paths."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +68,12 @@ def resolve(table: Mapping[str, Any], base: Path) -> tuple[dict[str, Any], list[
     sections = schemas()
     faults = [plugins.unknown("section", name, list(sections)) for name in table if name not in sections]
     resolved: dict[str, Any] = {}
-    filled = {**table, "train": _train_given(table, _named(table.get("model")))}
+    filled, astray = _begun(table, base)
+    filled = {**filled, "train": _train_given(filled, _named(filled.get("model")))}
     for name, schema in sections.items():
         resolved[name], more = _section(name, schema, filled)
         faults += more
+    faults += astray or _adapt_faults(resolved)
     if _named(resolved["model"]) == "auto" and not faults:
         resolved["candidates"] = _families(table, str(resolved["app"]["task"]))
     return resolved, faults + _across(table, resolved, base)
@@ -80,11 +85,16 @@ def schemas() -> dict[str, Any]:
     for name in plugins.names("stages"):
         stage = plugins.load("stages", name)
         found.setdefault(stage.SECTION, stage.Settings)
-    return {**found, "model": Plugin("models", "build", also=("auto",)), "contract": Contract}
+    choices = {"model": Plugin("models", "build", also=("auto",)), "adapt": Plugin("adapt", "adapt")}
+    return {**found, **choices, "contract": Contract}
+
+
+_LEFT_OUT = {"model": "auto", "adapt": "full"}
+"""What is chosen where the recipe is silent."""
 
 
 def _section(name: str, schema: Any, table: Mapping[str, Any]) -> tuple[Any, list[UserError]]:
-    given = table.get(name, {"name": "auto"} if isinstance(schema, Plugin) else {})
+    given = table.get(name, {"name": _LEFT_OUT[name]} if isinstance(schema, Plugin) else {})
     if isinstance(schema, Plugin):
         return settings.choose(given, schema, name)
     if not isinstance(given, Mapping):
@@ -104,6 +114,21 @@ def _train_given(table: Mapping[str, Any], model: str | None) -> Any:
     given = table.get("train", {})
     usual = getattr(plugins.load("models", model), "TRAIN", {}) if model in plugins.names("models") else {}
     return {**usual, **given} if isinstance(given, Mapping) else given
+
+
+def _begun(table: Mapping[str, Any], base: Path) -> tuple[dict[str, Any], list[UserError]]:
+    """The recipe with paths that training begins with made whole, and the model of the run that it starts from."""
+    train = table.get("train", {})
+    if not isinstance(train, Mapping):
+        return dict(table), []
+    paths = {name: str((base / train[name]).resolve()) for name in _BEGINNINGS if isinstance(train.get(name), str)}
+    filled = {**table, "train": {**train, **paths}} if paths else dict(table)
+    try:
+        model = _origin.model_of(Path(paths["start"])) if "start" in paths else None
+        _ = _adapt.located(Path(paths["adapter"])) if "adapter" in paths else None
+    except UserError as fault:
+        return filled, [fault]
+    return ({"model": model, **filled} if model else filled), []
 
 
 def _families(table: Mapping[str, Any], task: str) -> list[dict[str, Any]]:
@@ -127,6 +152,23 @@ def _across(table: Mapping[str, Any], resolved: Mapping[str, Any], base: Path) -
     faults = _task_faults(task, resolved)
     faults += _data_faults(table.get("data"), base)
     return faults + _pass_faults(resolved.get("compress"))
+
+
+def _adapt_faults(resolved: Mapping[str, Any]) -> list[UserError]:
+    """A method that keeps most weights as they are, where no weights are given; plain weights without their model."""
+    train, model = ({} if not isinstance(item, Mapping) else item for item in map(resolved.get, ("train", "model")))
+    begun = train.get("start") or train.get("adapter")
+    if _named(model) == "auto" and begun:
+        rule = "Weights alone do not say what they belong to"
+        return [
+            UserError("[model] is missing", rule=rule, received=begun, remedy="Name the family: [model] name = ...")
+        ]
+    method = _named(resolved.get("adapt"))
+    if method in ("full", None) or begun or ("hub" in model and model.get("pretrained")):
+        return []
+    rule = "It trains a few weights beside those of a network that knows something"
+    remedy = 'Say train.start = "RUN", or model = { name = "hub", hub = "FOLDER" }'
+    return [UserError(f"[adapt] {method} has no weights to start from", rule=rule, remedy=remedy)]
 
 
 def _task_faults(task: Any, resolved: Mapping[str, Any]) -> list[UserError]:

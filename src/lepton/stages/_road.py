@@ -25,7 +25,7 @@ from lepton.stages import prepare
 from lepton.stages._recipe import Recipe, load
 from lepton.stages._stage import Stage
 
-LIBRARIES = ("numpy", "torch", "onnxruntime", "tokenizers", "pillow", "transformers")
+LIBRARIES = ("numpy", "torch", "onnxruntime", "tokenizers", "pillow", "transformers", "peft")
 """Libraries whose versions change what a stage makes."""
 
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from lepton.core import seeds
@@ -39,7 +40,11 @@ _LOOKED_AT = 16
 
 @dataclass(frozen=True)
 class Job:
-    """What is trained, on what, and where it tells about it."""
+    """What is trained, on what, and where it tells about it.
+
+    `rates` are factors on the learning rate by the parameters' names, `thaws` the share of the epochs (0 to 1) after
+    which a parameter is trained, `still` the modules that stay in evaluation mode.
+    """
 
     network: nn.Module
     samples: Samples
@@ -52,6 +57,9 @@ class Job:
     checkpoint: Path
     progress: Progress
     teacher: Teacher | None = None
+    rates: Mapping[str, float] = field(default_factory=dict)
+    thaws: Mapping[str, float] = field(default_factory=dict)
+    still: Collection[str] = ()
 
 
 @dataclass
@@ -124,7 +132,7 @@ def _epoch(job: Job, settings: TrainSettings, run: _Epoch) -> float:
     """One pass over the data; returns the mean loss."""
     torch.manual_seed(seeds.derive(job.seed, "epoch", run.number))
     random = torch.Generator().manual_seed(seeds.derive(job.seed, "augment", run.number))
-    job.network.train()
+    _wake(job, run.number / run.total)
     context = devices.precision(settings.precision, run.device)
     total = len(run.loader) * run.total
     losses = []
@@ -143,6 +151,21 @@ def _epoch(job: Job, settings: TrainSettings, run: _Epoch) -> float:
         if index % 10 == 9 or index + 1 == len(run.loader):
             _tell(run, losses, settings)
     return float(torch.stack(losses).mean())
+
+
+def _wake(job: Job, done: float) -> None:
+    """Set the network to train, but for what stays as it is: parameters not thawed yet, and statistics that are held.
+
+    `done` is the share of the epochs. The statistics of a BatchNorm whose weights are not trained are held too.
+    """
+    job.network.train()
+    for name, parameter in job.network.named_parameters():
+        if name in job.thaws:
+            parameter.requires_grad_(done >= job.thaws[name])
+    for name, module in job.network.named_modules():
+        frozen = isinstance(module, _BatchNorm) and module.affine and not module.weight.requires_grad
+        if frozen or name in job.still:
+            module.eval()
 
 
 def _prepared(
@@ -195,16 +218,24 @@ def _step(network: nn.Module, settings: TrainSettings, state: State) -> None:
 
 
 def _tell(run: _Epoch, losses: list[Tensor], settings: TrainSettings) -> None:
-    recent = float(torch.stack(losses[-10:]).mean())
-    if not math.isfinite(recent):
-        rule = f"The loss of epoch {run.number + 1}, batch {len(losses)} is not a number"
-        raise UserError(
-            "Training diverged", rule=rule, received=f"lr = {settings.lr}", remedy="Lower train.lr or set train.clip"
-        )
+    latest = torch.stack(losses[-10:])
+    if not latest.isfinite().all():
+        raise _diverged(run, len(losses) - len(latest) + int(latest.isfinite().int().argmin()), settings)
+    recent = float(latest.mean())
     last = run.state.history[-1]["metric"] if run.state.history else math.nan
     done = 10 if len(losses) % 10 == 0 else len(losses) % 10
     place, rate = f"epoch {run.number + 1}/{run.total}", _rate(run.state.optimizer)
     run.bar.step(done, f"{place}  loss {recent:.3f}  validation {last:.4f}  lr {rate:.1e}")
+
+
+def _diverged(run: _Epoch, batch: int, settings: TrainSettings) -> UserError:
+    """The error that names the first batch whose loss is not a number, from 0 in its epoch."""
+    return UserError(
+        "Training diverged",
+        rule=f"The loss of epoch {run.number + 1}, batch {batch + 1} of {len(run.loader)} is not a number",
+        received=f"lr = {settings.lr}, clip = {settings.clip}",
+        remedy="Lower the learning rate or train.clip; where that does not help, look for inputs that are not numbers",
+    )
 
 
 def _start(job: Job, settings: TrainSettings, device: torch.device) -> State:
@@ -214,7 +245,9 @@ def _start(job: Job, settings: TrainSettings, device: torch.device) -> State:
             rule="Training changes a network's weights, and this one has none that could be changed",
             remedy="Say train.epochs = 0",
         )
-    optimizer = optimizers.OPTIMIZERS[settings.optimizer](job.network, settings.lr, settings.weight_decay)
+    optimizer = optimizers.OPTIMIZERS[settings.optimizer](
+        job.network, settings.lr, decay=settings.weight_decay, rates=job.rates
+    )
     averaged = None
     if settings.ema > 0:
         averaged = AveragedModel(job.network, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True)
@@ -266,8 +299,9 @@ def _stale(history: list[dict[str, float]], patience: int | None) -> bool:
 
 def _set_rate(optimizer: optimizers.Optimizer, settings: TrainSettings, factor: float) -> None:
     for group in optimizer.param_groups:
-        group["lr"] = settings.lr * factor
+        group["lr"] = settings.lr * factor * group["scale"]
 
 
 def _rate(optimizer: optimizers.Optimizer) -> float:
-    return float(optimizer.param_groups[0]["lr"])
+    """The rate of what learns fastest."""
+    return float(max(group["lr"] for group in optimizer.param_groups))

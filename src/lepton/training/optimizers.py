@@ -1,11 +1,15 @@
 """Optimizers by name."""
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+
+Rates = Mapping[str, float]
+"""Factors on the learning rate by the parameters' names; those not named have 1."""
 
 
 class Optimizer(Protocol):
@@ -19,17 +23,25 @@ class Optimizer(Protocol):
     def load_state_dict(self, state_dict: dict[str, Any], /) -> None: ...  # noqa: D102
 
 
-def adamw(network: nn.Module, rate: float, decay: float) -> torch.optim.Optimizer:
+class Make(Protocol):
+    """Makes an optimizer of a network's trained parameters."""
+
+    def __call__(self, network: nn.Module, rate: float, *, decay: float, rates: Rates) -> Optimizer:
+        """The groups of the optimizer say with "scale" what their factor on the rate is."""
+
+
+def adamw(network: nn.Module, rate: float, *, decay: float, rates: Rates) -> torch.optim.Optimizer:
     """AdamW (Loshchilov and Hutter 2019); biases and norms are not decayed."""
-    return torch.optim.AdamW(_groups(network.named_parameters(), decay), lr=rate)
+    return torch.optim.AdamW(_groups(network.named_parameters(), decay, rates), lr=rate)
 
 
-def sgd(network: nn.Module, rate: float, decay: float) -> torch.optim.Optimizer:
+def sgd(network: nn.Module, rate: float, *, decay: float, rates: Rates) -> torch.optim.Optimizer:
     """SGD with Nesterov momentum of 0.9."""
-    return torch.optim.SGD(_groups(network.named_parameters(), decay), lr=rate, momentum=0.9, nesterov=True)
+    groups = _groups(network.named_parameters(), decay, rates)
+    return torch.optim.SGD(groups, lr=rate, momentum=0.9, nesterov=True)
 
 
-def muon(network: nn.Module, rate: float, decay: float) -> "Together":
+def muon(network: nn.Module, rate: float, *, decay: float, rates: Rates) -> "Together":
     """Muon (Jordan 2024) for the hidden matrices, AdamW for the rest (convolutions, embeddings, norms, biases)."""
     embeddings = {
         id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding | nn.EmbeddingBag)
@@ -38,8 +50,8 @@ def muon(network: nn.Module, rate: float, decay: float) -> "Together":
     hidden = [(n, p) for n, p in named if p.ndim == 2 and id(p) not in embeddings]
     kept = {id(p) for _, p in hidden}
     rest = [(n, p) for n, p in named if id(p) not in kept]
-    matrices = torch.optim.Muon([p for _, p in hidden], lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
-    return Together([matrices, torch.optim.AdamW(_groups(rest, decay), lr=rate)])
+    matrices = torch.optim.Muon(_groups(hidden, decay, rates), lr=rate, adjust_lr_fn="match_rms_adamw")
+    return Together([matrices, torch.optim.AdamW(_groups(rest, decay, rates), lr=rate)])
 
 
 class Together:
@@ -73,12 +85,16 @@ class Together:
             part.load_state_dict(kept)
 
 
-OPTIMIZERS: dict[str, Callable[[nn.Module, float, float], Optimizer]] = {"adamw": adamw, "sgd": sgd, "muon": muon}
+OPTIMIZERS: dict[str, Make] = {"adamw": adamw, "sgd": sgd, "muon": muon}
 
 
-def _groups(named: Iterable[tuple[str, Tensor]], decay: float) -> list[dict[str, Any]]:
-    trained = [parameter for _, parameter in named if parameter.requires_grad]
-    decayed = [parameter for parameter in trained if parameter.ndim > 1]
-    kept = [parameter for parameter in trained if parameter.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": decay}, {"params": kept, "weight_decay": 0.0}]
-    return [group for group in groups if group["params"]]
+def _groups(named: Iterable[tuple[str, Tensor]], decay: float, rates: Rates) -> list[dict[str, Any]]:
+    """The trained parameters by their factor on the rate, those with more than one axis decayed."""
+    found = defaultdict(list)
+    for name, parameter in named:
+        if parameter.requires_grad:
+            found[rates.get(name, 1.0), parameter.ndim <= 1].append(parameter)
+    return [
+        {"params": parameters, "weight_decay": 0.0 if flat else decay, "scale": scale}
+        for (scale, flat), parameters in sorted(found.items(), key=lambda item: (-item[0][0], item[0][1]))
+    ]

@@ -13,7 +13,9 @@ class TrainSettings:
     lr: peak rate. warmup: share of the steps. accumulate: batches to a step. clip: largest gradient norm, 0 for none.
     smoothing: label smoothing. mixup: alpha of the Beta distribution, 0 for none (Zhang 2018). augment: strength, 0 for
     none. ema: decay of the averaged weights, 0 for none. patience: epochs without a better validation metric before
-    training stops. budget: minutes for `model.name = "auto"`.
+    training stops. budget: minutes for `model.name = "auto"`. start: the run, or the file of weights (safetensors, or
+    a state_dict), whose weights training begins with. adapter: a folder with an adapter, or the run that made one,
+    which is laid on them.
     """
 
     epochs: Annotated[int, Range(0, 10_000)] | None = None
@@ -35,6 +37,8 @@ class TrainSettings:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: Annotated[int, Range(1, 1024)] | None = None
     budget: Annotated[float, Range(0.1, 10_000)] = 10.0
+    start: str | None = None
+    adapter: str | None = None
 
 
 def epochs_for(records: int, batch: int) -> int:
