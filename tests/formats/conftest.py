@@ -8,7 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("formats", deadline=None)
+settings.load_profile("formats")
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 

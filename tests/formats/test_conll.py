@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lepton.core.errors import UserError
-from lepton.core.types import Span
+from lepton.core.types import Record, Span
 from lepton.formats import _bio, conll
 
 WORD = st.text("abcdéß漢字'.-", min_size=1, max_size=6)
@@ -108,6 +108,56 @@ def test_files_without_a_training_one_are_not_clear(put, tmp_path):
     put("b.conll", "a\tB-X\nb\tO\n")
     with pytest.raises(UserError, match="not clear"):
         conll.read(tmp_path)
+
+
+NAMED = "# global.columns = ID FORM UPOS NER MISC\n1\tEU\tPROPN\tB-ORG\t_\n2\tfell\tVERB\tO\t_\n\n1\tHe\tPRON\tO\t3\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "labels"),
+    [
+        ({}, [(Span(0, 2, "ORG"),), ()]),
+        ({"label": "NER"}, [(Span(0, 2, "ORG"),), ()]),
+        ({"label": "-2", "text": "1"}, [(Span(0, 2, "ORG"),), ()]),
+        ({"label": "UPOS", "text": "FORM"}, [(Span(0, 2, "PROPN"), Span(3, 7, "VERB")), (Span(0, 2, "PRON"),)]),
+    ],
+)
+def test_any_column_by_name_or_number(put, options, labels):
+    path = put("x.conllup", NAMED)
+    assert conll.sniff(path)
+    reading = conll.read(path, **options)
+    assert [record.raw for record in reading.records] == ["EU fell", "He"]
+    assert [record.label for record in reading.records] == labels
+
+
+def test_tags_before_tokens_and_columns_that_are_not_there(put):
+    path = put("x.bio", "B-a\tfoo\nI-a\tbar\nO\tx\nO\ty\n\nO\tz\n")
+    assert [(record.raw, record.label) for record in conll.read(path).records] == [
+        ("foo bar x y", (Span(0, 7, "a"),)),
+        ("z", ()),
+    ]
+    with pytest.raises(UserError, match="Unknown column in"):
+        conll.read(path, label="NER")
+    with pytest.raises(UserError, match="no sentence with tags"):
+        conll.read(path, label="7")
+
+
+@given(st.lists(st.lists(PIECE, min_size=1, max_size=6), min_size=1, max_size=4), st.sampled_from([bio, bilou]))
+def test_what_was_read_comes_back(tmp_path_factory, sentences, scheme):
+    place = tmp_path_factory.mktemp("conll")
+    pairs = [_bio.spans(*tagged(pieces, scheme)) for pieces in sentences]
+    records = [Record(str(at), text, spans, "train") for at, (text, spans, _) in enumerate(pairs)]
+    conll.write(iter(records), place)
+    found = conll.read(place / "train.conll").records
+    assert [(record.raw, record.label) for record in found] == [(record.raw, record.label) for record in records]
+
+
+def test_entities_inside_words_and_over_others_are_cut(tmp_path):
+    spans = (Span(0, 3, "a b"), Span(2, 9, "c"), Span(12, 15, "d"))
+    conll.write([Record("1", "NewYork is  big.", spans), Record("2", " ", ())], tmp_path)
+    assert (tmp_path / "data.conll").read_text() == "New\tB-a_b\nYork\tO\nis\tO\nbig\tB-d\n.\tO\n\n"
+    with pytest.raises(UserError, match="entities"):
+        conll.write([Record("1", "a", "b")], tmp_path)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)

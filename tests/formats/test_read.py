@@ -2,7 +2,7 @@ import pytest
 
 from lepton.core import plugins
 from lepton.core.errors import UserError
-from lepton.formats._read import read
+from lepton.formats._read import has_password, is_address, read
 
 CSV = "text,label\na few words,x\nsome more,y\n"
 
@@ -44,6 +44,30 @@ def test_options_go_to_the_format(put, tmp_path):
     assert [record.label for record in reading.records] == ["ann", "bob"]
 
 
+def test_a_format_with_settings(put, tmp_path):
+    put("x.csv", "a,b,label\nsome words,x,y\n")
+    for chosen in ({"name": "table", "text": "a", "label": "b"}, '{ name = "table", text = "a", label = "b" }'):
+        assert read("x.csv", base=tmp_path, format=chosen).records[0].label == "x"
+    assert read("x.csv", base=tmp_path, format={"text": "a"}, label="b").records[0].label == "x"
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("postgresql://ann:secret@host/x", True),
+        ("postgresql://ann:a/b@host/x", True),
+        ("postgresql://host/x?password=secret", True),
+        ("postgresql://ann:${PASSWORD}@host:5432/x", False),
+        ("postgresql://ann@host:5432/x?password=${PASSWORD}", False),
+        ("sqlite:///x.db", False),
+        ("hf://ann/reviews?config=a", False),
+    ],
+)
+def test_passwords_in_addresses(address, told):
+    assert is_address(address)
+    assert has_password(address) is told
+
+
 def test_the_modality_chooses(put, tmp_path, png):
     put("cat/1.png", png())
     put("dog/1.png", png())
@@ -75,6 +99,9 @@ def test_the_modality_chooses(put, tmp_path, png):
         ({}, {}, "no training data"),
         ({"train": 3}, {}, "source"),
         ("unlabelled.csv", {}, "can be read"),
+        ("x.csv", {"format": {"name": "table", "text": 3}}, r"\[data.text\] is wrong"),
+        ("x.csv", {"format": "{ name = "}, r"\[data.format\] is wrong"),
+        ("ftp://x.csv", {}, "Unknown kind of address"),
     ],
 )
 def test_mistakes_are_explained(put, tmp_path, source, options, word):
@@ -92,7 +119,7 @@ def test_every_format_keeps_its_contract(tmp_path):
     assert len(found) >= 9
     for name in found:
         module = plugins.load("formats", name)
-        assert module.MODALITY in ("image", "text", "audio")
+        assert module.MODALITY in ("image", "text", "audio", "volume")
         assert module.sniff(tmp_path) is False
         assert module.sniff(tmp_path / "gone") is False
         with pytest.raises(UserError):
@@ -108,6 +135,10 @@ def test_every_format_keeps_its_contract(tmp_path):
         ("banking77", {}, 13_083),
         ("wnut17", {}, 5_690),
         ("financial-phrasebank", {}, 1_937),
+        ("snips", {}, 14_484),
+        ("snips", {"label": "slots"}, 14_484),
+        ("xquad", {}, 5_950),
+        ("ljspeech32", {}, 32),
         ("spoken-digits", {"pattern": "{label}_{speaker}_{index}.wav"}, 3_000),
     ],
 )

@@ -1,13 +1,15 @@
 import csv
 import io
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lepton.core.errors import UserError
-from lepton.formats import table
+from lepton.core.types import Record, Span
+from lepton.formats import _table, table
 
 
 def rows(reading):
@@ -147,6 +149,90 @@ def test_parquet_and_its_class_names(tmp_path):
     assert rows(table.read(tmp_path)) == [("a", "good"), ("b", "bad")]
     parquet.write_table(made, tmp_path / "x.parquet")
     assert rows(table.read(tmp_path / "x.parquet")) == [("a", "1"), ("b", "0")]
+
+
+def test_lists_of_tokens_and_tags(put):
+    lines = [
+        {"id": 1, "tokens": ["Ann", "Lee", "ran"], "ner_tags": ["B-PER", "I-PER", "O"]},
+        {"tokens": ["x"], "ner_tags": ["O", "O"]},
+        {"tokens": "x", "ner_tags": ["O"]},
+        {"tokens": ["y"], "ner_tags": ["I-LOC"]},
+    ]
+    reading = table.read(put("x.jsonl", "\n".join(map(json.dumps, lines))))
+    assert rows(reading) == [("Ann Lee ran", (Span(0, 7, "PER"),)), ("y", (Span(0, 1, "LOC"),))]
+    assert reading.records[0].fields == {"id": "1"}
+    assert [bad.id for bad in reading.bad] == ["x.jsonl#1", "x.jsonl#2"]
+    assert any("1 tags continued no entity" in note for note in reading.notes)
+
+
+def test_half_a_pair_of_surrogates_is_replaced(put):
+    reading = table.read(put("x.jsonl", '{"text": "a \\ud83d b", "label": "\\ud83d\\ude00"}\n'))
+    assert rows(reading) == [("a \N{REPLACEMENT CHARACTER} b", "\N{GRINNING FACE}")]
+
+
+def test_quotes_in_bars_and_tabs_are_letters_where_they_do_not_end_a_field(put):
+    texts = ['"Who" asked "whom"', '"All of it"', 'no "quotes" first', "none"]
+    for mark in "|\t":
+        body = "".join(f"{text}{mark}{'xy'[at % 2]}\n" for at, text in enumerate(texts))
+        found = rows(table.read(put("x.csv", f"text{mark}label\n{body}")))
+        assert found == [(text, "xy"[at % 2]) for at, text in enumerate(texts)]
+
+
+def test_parquet_is_read_a_row_group_at_a_time(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    made = arrow.table({"text": [f"a {n}" for n in range(5000)], "label": ["x", "y"] * 2500})
+    parquet.write_table(made, tmp_path / "x.parquet", row_group_size=700)
+    reading = table.read(tmp_path / "x.parquet")
+    assert rows(reading) == [(f"a {n}", "xy"[n % 2]) for n in range(5000)]
+
+
+def test_rows_are_not_held_while_they_are_read(put):
+    """What is kept of a table is its records: the peak stays near them, whatever the table is."""
+    path = put("x.csv", "text,label,note\n" + "".join(f"text {n},x,\n" for n in range(20_000)))
+    opened = _table.load(path)
+    opened.sample()
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in opened.rows)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert count == 20_000
+    assert peak < 2_000_000, "20,000 rows as lists of cells are above 5 MB"
+
+
+KINDS = ["csv", "tsv", "jsonl", "parquet"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_written_comes_back(tmp_path, kind):
+    pytest.importorskip("pyarrow")
+    records = [
+        Record("1", 'a "b",\tc\nd', "x", "train", {"user": "ann"}),
+        Record("2", "e|f; ünï", "y", "train", {"label": "z"}),
+        Record("3", " g ", "x", "test"),
+    ]
+    table.write(iter(records), tmp_path, kind=kind)
+    back = table.read(tmp_path)
+    assert [(r.raw, r.label, r.split) for r in back.records] == [(r.raw, r.label, r.split) for r in records]
+    assert [r.fields for r in back.records] == [{"user": "ann"}, {"label_": "z"}, {}]
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_entities_that_are_written_come_back(tmp_path, kind):
+    pytest.importorskip("pyarrow")
+    records = [Record("1", "Ann Lee ran", (Span(0, 7, "PER"),)), Record("2", "so what", ())]
+    table.write(iter(records), tmp_path, kind=kind)
+    assert rows(table.read(tmp_path)) == [(record.raw, record.label) for record in records]
+
+
+@pytest.mark.parametrize(
+    "record", [Record("1", "a", (Span(0, 1, "x"),)), Record("1", b"a", "x"), Record("1", "a", None)]
+)
+def test_what_a_table_cannot_hold_is_refused(tmp_path, record):
+    with pytest.raises(UserError, match="Record 1"):
+        table.write([record], tmp_path)
 
 
 TEXT = st.text(st.characters(blacklist_characters="\0\ue000", blacklist_categories=["Cs"]), max_size=15)

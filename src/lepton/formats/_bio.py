@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lepton.core.errors import UserError
@@ -51,6 +51,31 @@ def entities(record: Record, what: str) -> tuple[str, tuple[Span, ...]]:
     return record.raw, found
 
 
+def tokens(text: str, spans: Sequence[Span]) -> Iterator[tuple[str, str]]:
+    """The words of a text, cut also where an entity begins or ends, with BIO tags.
+
+    Of entities that overlap only the first is told; white space in a label becomes `_`.
+    """
+    apart = disjoint(spans)
+    edges = {place for span in apart for place in (span.start, span.end)}
+    begun = {place: span for span in apart for place in range(span.start, span.end)}
+    before: Span | None = None
+    for start, end in _pieces(text, edges):
+        span = begun.get(start)
+        tag = "O" if span is None else f"{'I' if span == before else 'B'}-{'_'.join(span.label.split())}"
+        yield text[start:end], tag
+        before = span
+
+
+def disjoint(spans: Sequence[Span]) -> list[Span]:
+    """The spans in their order, without those that overlap one before them."""
+    kept: list[Span] = []
+    for span in sorted(spans):
+        if not kept or span.start >= kept[-1].end:
+            kept.append(span)
+    return kept
+
+
 def columns(line: str) -> list[str]:
     """The columns of a line: by tabs where there is one, else by white space."""
     return [cell.strip() for cell in line.split("\t")] if "\t" in line.strip() else line.split()
@@ -59,7 +84,12 @@ def columns(line: str) -> list[str]:
 def looks_tagged(path: Path) -> bool:
     """Whether the beginning of a file is tokens with tags in some column, entities among them."""
     rows = [columns(line) for line in _text.head_lines(path) if line.strip()]
-    return tag_column(rows) is not None
+    return tag_column([row for row in rows if not is_aside(row)]) is not None
+
+
+def is_aside(row: Sequence[str]) -> bool:
+    """Whether the columns of a line are a comment or a document mark; a token `#` has a tag behind it."""
+    return bool(row) and (row[0] == "-DOCSTART-" or (row[0].startswith("#") and not TAG.fullmatch(row[-1])))
 
 
 def tag_column(rows: Sequence[Sequence[str]]) -> int | None:
@@ -90,3 +120,9 @@ def _starts(tokens: Sequence[str]) -> list[int]:
         starts.append(place)
         place += len(token) + 1
     return starts
+
+
+def _pieces(text: str, edges: set[int]) -> Iterator[tuple[int, int]]:
+    for match in re.finditer(r"\S+", text):
+        cuts = [match.start(), *sorted(edge for edge in edges if match.start() < edge < match.end()), match.end()]
+        yield from zip(cuts, cuts[1:], strict=False)

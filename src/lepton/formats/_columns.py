@@ -82,7 +82,7 @@ def label_column(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], take
 def transcript_column(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str | None:
     """The column with what was said: by a usual name, else the last wordy one where none has few values; or None."""
     named = by_name(columns, TRANSCRIPTS)
-    if named or any(_few(column, rows) for column in columns):
+    if named or any(_few(column, rows) and not _wordy(column, rows) for column in columns):
         return named
     return next((column for column in reversed(columns) if _wordy(column, rows)), None)
 

@@ -2,14 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from lepton.core import files, plugins
 from lepton.core.errors import UserError
-from lepton.core.types import BadRecord, Reading, Record, Span
+from lepton.core.types import BadRecord, Reading, Record
 from lepton.formats import _bio, _names, _stream
 from lepton.formats._joined import joined
 
@@ -141,7 +141,7 @@ def _blocks(lines: Iterable[str], passed: Counter[str]) -> Iterator[list[Line]]:
     block: list[Line] = []
     for number, line in enumerate(lines, 1):
         row = _bio.columns(line.rstrip("\r\n"))
-        aside = bool(row) and (row[0] == "-DOCSTART-" or (line.startswith("#") and not _bio.TAG.fullmatch(row[-1])))
+        aside = _bio.is_aside(row)
         passed["comment"] += aside
         if row and any(row) and not aside:
             block.append((number, row))
@@ -195,22 +195,4 @@ def _alone(tag: str) -> str:
 
 
 def _sentence(record: Record) -> str:
-    return "".join(f"{token}\t{tag}\n" for token, tag in _tokens(*_bio.entities(record, "CoNLL")))
-
-
-def _tokens(text: str, spans: Sequence[Span]) -> Iterator[tuple[str, str]]:
-    """Words with their tags; of entities that overlap only the first is told."""
-    edges = {place for span in spans for place in (span.start, span.end)}
-    begun: Mapping[int, Span] = {place: span for span in reversed(spans) for place in range(span.start, span.end)}
-    before: Span | None = None
-    for start, end in _pieces(text, edges):
-        span = begun.get(start)
-        tag = "O" if span is None else f"{'I' if span == before else 'B'}-{span.label}"
-        yield text[start:end], tag
-        before = span
-
-
-def _pieces(text: str, edges: set[int]) -> Iterator[tuple[int, int]]:
-    for match in re.finditer(r"\S+", text):
-        cuts = [match.start(), *sorted(edge for edge in edges if match.start() < edge < match.end()), match.end()]
-        yield from zip(cuts, cuts[1:], strict=False)
+    return "".join(f"{token}\t{tag}\n" for token, tag in _bio.tokens(*_bio.entities(record, "CoNLL")))

@@ -143,9 +143,7 @@ def _utterance(record: Record) -> tuple[str, list[dict[str, str]]]:
 def _pieces(text: str, slots: Sequence[Span]) -> Iterator[dict[str, str]]:
     """The text cut at the slots; of slots that overlap only the first is told."""
     place = 0
-    for slot in sorted(slots):
-        if slot.start < place:
-            continue
+    for slot in _bio.disjoint(slots):
         if slot.start > place:
             yield {"text": text[place : slot.start]}
         yield {"text": text[slot.start : slot.end], "entity": slot.label}

@@ -1,10 +1,12 @@
 """Texts and their labels in the columns of a CSV, TSV, JSON-lines, JSON or Parquet file, or of one file a split."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 from lepton.core.errors import UserError
-from lepton.core.types import Reading
-from lepton.formats import _bio, _manifest, _media, _names, _rows, _table
+from lepton.core.types import Reading, Record
+from lepton.formats import _bio, _manifest, _media, _names, _rows, _table, _tabular
 from lepton.formats._joined import joined
 
 MODALITY = "text"
@@ -42,12 +44,21 @@ def read(path: Path, *, text: str | None = None, label: str | None = None) -> Re
     return joined(readings)
 
 
+def write(records: Iterable[Record], place: Path, *, kind: Literal["csv", "tsv", "jsonl", "parquet"] = "csv") -> None:
+    """Write a file a split into the folder `place`: `train.csv`; without splits `data.csv`.
+
+    Texts stand in the column `text` and classes in `label`; entities become lists of words and BIO tags, `tokens` and
+    `ner_tags`, in kinds that can hold lists. Fields are further columns. Raises UserError for what is no text.
+    """
+    _tabular.write(records, place, kind)
+
+
 def _suits(path: Path) -> bool:
     return _table.looks_like(path) and not _bio.looks_tagged(path) and not _names_media(path)
 
 
 def _names_media(path: Path) -> bool:
-    return any(_manifest.find(path, kind) for kind in (_media.IMAGE, _media.AUDIO))
+    return any(_manifest.find(path, kind) for kind in (_media.IMAGE, _media.AUDIO, _media.VOLUME))
 
 
 def _parts(folder: Path) -> dict[str | None, list[Path]]:
