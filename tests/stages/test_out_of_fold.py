@@ -148,3 +148,21 @@ def test_when_time_is_over_what_was_learnt_until_then_counts_and_that_is_said(mo
     found = predictions(mislabelled(texts()), Asked(minutes=1))
     assert found.predictions is not None
     assert "--minutes" in found.notes[-1]
+
+
+def test_of_very_many_records_some_are_judged_and_that_is_said(monkeypatch):
+    monkeypatch.setattr(_out_of_fold, "_MOST", 60)
+    found = predictions(texts(), Asked())
+    assert len(found.predictions.records) == 60
+    assert "60 of 90" in found.notes[0]
+
+
+def test_a_text_is_known_by_its_beginning_and_its_capitals():
+    random = np.random.default_rng(0)
+    letters = np.array(list("ABCDEFGH"))
+    made = []
+    for at in range(120):
+        word = "".join(random.choice(letters, 4))
+        made.append(Record(str(at), f"what is {word if at % 2 else word.lower()}", "short" if at % 2 else "long"))
+    found = predictions(made, Asked()).predictions
+    assert (found.probabilities.argmax(axis=1) == found.given).mean() > 0.95

@@ -3,14 +3,14 @@
 None needs training, and none looks at labels. Shapes: N records, D features, H height, W width, T frames, M mel bands.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from lepton.core import seeds
+from lepton.core import plugins, seeds
 from lepton.core.types import Arrays, Record
-from lepton.stages import _encoded
+from lepton.stages import _encoded, _words
 from lepton.transforms._fitted import Encoder, Fitted
 
 KEPT = 256
@@ -19,6 +19,10 @@ KEPT = 256
 _BLOCK = 512
 _LOOKED_AT = 3000
 _GRAMS = 200_000
+_FIRST = 3  # tokens that a text is said to begin with
+_SHARE = 0.5
+_NO_TOKEN = "_"
+_LONGEST = 3000  # characters of a text that are looked at
 _SIDE = 64  # the side that larger images are brought to
 _DIRECTIONS = 9
 _CELLS = (7, 4, 2)  # an image's side in cells, at three scales
@@ -28,15 +32,47 @@ _LOUD = 7.0  # 30 dB, in natural logarithms of power: what is further below the 
 
 def grams(records: Sequence[Record]) -> Any:
     """TF-IDF weights of word and character n-grams as a sparse matrix (N, D)."""
+    return _weights([str(record.raw) for record in records], {"vocabulary": _GRAMS})
+
+
+def turns(records: Sequence[Record]) -> Any:
+    """The same of how texts begin and of what their words look like, capitals and digits, which `grams` folds away."""
+    tokens = [_words.tokens(str(record.raw)) for record in records]
+    begun = [" ".join(each[:_FIRST]) or _NO_TOKEN for each in tokens]
+    shapes = [" ".join(map(_words.shape, each)) or _NO_TOKEN for each in tokens]
+    how = {"vocabulary": _GRAMS, "words": (1, 3), "characters": (0, 0)}
+    return _stacked([_weights(begun, how), _weights(shapes, {**how, "lowercase": False})])
+
+
+def beside(grams: Any, turns: Any) -> Any:
+    """N-grams with `turns` beside them, which count for half: they tell a question's kind, and little of a topic."""
+    return _stacked([grams, _SHARE * turns])
+
+
+def _stacked(parts: Sequence[Any]) -> Any:
+    from scipy.sparse import hstack
+
+    return hstack(parts, format="csr")
+
+
+def _weights(texts: Sequence[str], how: Mapping[str, Any]) -> Any:
+    """The weights of `transforms.ngrams` as a sparse matrix (N, D), made in blocks to spare memory."""
+    from scipy.sparse import vstack
+
+    fitted = plugins.load("transforms", "ngrams").fit(texts, **how, max_characters=_LONGEST)
+    encode = _encoded.encoder("ngrams", fitted)
+    size = int(fitted.settings["vocabulary"])
+    blocks = (texts[start : start + _BLOCK] for start in range(0, len(texts), _BLOCK))
+    return vstack([_matrix([encode(text) for text in block], size) for block in blocks], format="csr")
+
+
+def _matrix(samples: Sequence[Arrays], size: int) -> Any:
     from scipy.sparse import csr_matrix
 
-    fitted = _encoded.fit({"name": "ngrams", "vocabulary": _GRAMS}, records)
-    encode = _encoded.encoder("ngrams", fitted)
-    samples = [encode(record.read()) for record in records]
-    ends = np.cumsum([0, *(len(sample["ngrams"]) for sample in samples)])
-    ids = np.concatenate([sample["ngrams"] for sample in samples])
+    ends = np.cumsum([0, *(len(sample["ngrams"]) for sample in samples)], dtype=np.int32)
+    ids = np.concatenate([sample["ngrams"] for sample in samples]).astype(np.int32)
     weights = np.concatenate([sample["weights"] for sample in samples])
-    return csr_matrix((weights, ids, ends), (len(samples), int(fitted.settings["vocabulary"])), dtype=np.float32)
+    return csr_matrix((weights, ids, ends), (len(samples), size), dtype=np.float32)
 
 
 def topics(matrix: Any, seed: int) -> np.ndarray:

@@ -26,6 +26,8 @@ ROUNDS = 4
 _GAIN = 0.05  # by which share models must predict labels better than the classes' shares do
 _LEAST = 1e-6
 _SHOWN = 5
+_MOST = 100_000
+"""How many records are judged: what is said of them is held in memory, some kilobytes each."""
 
 
 @dataclass(frozen=True)
@@ -96,12 +98,12 @@ def predictions(records: Sequence[Record], asked: Asked) -> Found:
     stand in fewer clusters than there are folds are left out. Raises UserError where the hub model is no good.
     """
     deadline = time.monotonic() + 60 * asked.minutes
-    labelled = [record for record in records if record.label is not None]
+    labelled, sampled = _sampled([record for record in records if record.label is not None], asked.seed)
     modality = _usable.modality(labelled)
     usable = _readable(labelled, modality)
     classed = [record for record in usable if isinstance(record.label, str)]
     case = _of_records(classed, modality, asked) if classed or not usable else _of_words(usable, asked)
-    notes = _left_out(classed, case)
+    notes = [*sampled, *_left_out(classed, case)]
     if case is None:
         rule = f"two classes with {FOLDS} different records each are needed"
         return Found(None, [*notes, f"label errors were not looked for: {rule}"])
@@ -109,8 +111,18 @@ def predictions(records: Sequence[Record], asked: Asked) -> Found:
     given = np.array([classes.index(label) for label in case.labels])
     chances, short = _answered(case, given, asked=asked, deadline=deadline)
     if not _heard(chances, given):
-        return Found(None, ["label errors were not looked for: simple models cannot tell these classes apart"])
+        hopeless = "label errors were not looked for: simple models cannot tell these classes apart"
+        return Found(None, [*notes, hopeless])
     return Found(Predictions(classes, case.records, given, chances, case.places), [*notes, *short])
+
+
+def _sampled(records: Sequence[Record], seed: int) -> tuple[Sequence[Record], list[str]]:
+    """No more records than memory allows for, in their order, and a note where some were left out."""
+    if len(records) <= _MOST:
+        return records, []
+    drawn = np.sort(seeds.generator(seed, "judged").permutation(len(records))[:_MOST])
+    note = f"label errors were looked for in {_MOST:,} of {len(records):,} records, drawn at random"
+    return [records[at] for at in drawn.tolist()], [note]
 
 
 def _left_out(records: Sequence[Record], case: _Case | None) -> list[str]:
@@ -143,7 +155,8 @@ def _learners_of(records: Sequence[Record], modality: str, how: tuple[np.ndarray
     if modality == "text":
         grams = _features.grams(records)
         topics = _features.topics(grams, seed)
-        known = [Linear(grams), Bayes(grams), Kernel(topics, seed), Neighbours(grams, group, seed)]
+        told = _features.beside(grams, _features.turns(records))
+        known = [Linear(told), Bayes(grams), Kernel(topics, seed), Neighbours(grams, group, seed)]
     else:
         rows = _features.looks(records, seed) if modality == "image" else _features.sounds(records, seed)
         known = [Kernel(rows, seed), Neighbours(_features.unit(rows), group, seed)]
@@ -189,7 +202,7 @@ def _answered(case: _Case, given: np.ndarray, *, asked: Asked, deadline: float) 
         for number in range(ROUNDS):
             seed = seeds.derive(asked.seed, "round", number)
             lesson = replace(lesson, fold=_learners.dealt(given, case.group, seed), seed=seed)
-            found = _round(case.learners, lesson, (bar, deadline))
+            found = _round(case.learners, lesson, limits=(bar, deadline), least=0 if number else 1)
             if len(found) < len(case.learners) and number:
                 return _averaged(rounds), [_cut_short(number, asked.minutes)]
             rounds.append(_pool.pooled(found, given))
@@ -197,12 +210,12 @@ def _answered(case: _Case, given: np.ndarray, *, asked: Asked, deadline: float) 
     return _averaged(rounds), []
 
 
-def _round(learners: Sequence[Learner], lesson: Lesson, limits: tuple[Bar, float]) -> list[np.ndarray]:
-    """The scores of the learners that could be begun in time, one at least."""
+def _round(learners: Sequence[Learner], lesson: Lesson, *, limits: tuple[Bar, float], least: int) -> list[np.ndarray]:
+    """The scores of the learners that could be begun in time, `least` of them at any rate."""
     bar, deadline = limits
     found: list[np.ndarray] = []
     for learner in learners:
-        if found and time.monotonic() > deadline:
+        if len(found) >= least and time.monotonic() > deadline:
             break
         found.append(learner(lesson))
         bar.step()

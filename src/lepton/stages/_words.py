@@ -59,14 +59,19 @@ def _about(token: str) -> list[str]:
     """The token in lower case, its shape, and its first and last letters."""
     small = token.lower()
     ends = [f"{kind}{small[cut]}" for size in (1, 2, 3, 4) for kind, cut in _cuts(size) if size < len(small)]
-    return [f"w={small}", f"s={_shape(token)}", *ends]
+    return [f"w={small}", f"s={shape(token)}", *ends]
 
 
 def _cuts(size: int) -> tuple[tuple[str, slice], tuple[str, slice]]:
     return ("<", slice(0, size)), (">", slice(-size, None))
 
 
-def _shape(token: str) -> str:
+def tokens(text: str) -> list[str]:
+    """The words and signs of a text."""
+    return _WORD.findall(text)
+
+
+def shape(token: str) -> str:
     """Runs of capitals, small letters, digits and signs: `Paris` is `Aa`."""
     marks = ("A" if each.isupper() else "a" if each.isalpha() else "0" if each.isdigit() else each for each in token)
     return re.sub(r"(.)\1+", r"\1", "".join(marks))
