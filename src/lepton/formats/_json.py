@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,18 @@ from lepton.formats import _text
 _HIGH, _LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _HALF = re.compile(rf"{_HIGH}(?!{_LOW})|(?<!{_HIGH}){_LOW}")
 
+Each = Callable[[dict[str, Any]], Any]
+"""What becomes of an object that was read."""
 
-def load(path: Path, what: str) -> tuple[Any, list[str]]:
-    """The value of a JSON file, and remarks on its encoding; UserError, saying it is no `what`, where it has none."""
+
+def load(path: Path, what: str, *, each: Each | None = None) -> tuple[Any, list[str]]:
+    """The value of a JSON file, and remarks on its encoding; UserError, saying it is no `what`, where it has none.
+
+    Every object goes through `each` as soon as it was read, so that what is not needed takes no memory.
+    """
     text, notes = _text.load(path)
     try:
-        return loads(text), notes
+        return loads(text, each=each), notes
     except (ValueError, RecursionError) as error:
         reason = str(error) or "it is nested too deeply"
         raise UserError(
@@ -24,10 +31,10 @@ def load(path: Path, what: str) -> tuple[Any, list[str]]:
         ) from error
 
 
-def loads(text: str) -> Any:
+def loads(text: str, *, each: Each | None = None) -> Any:
     """The JSON value of `text`; half a pair of surrogates, which no text may hold, becomes a replacement character."""
-    value = json.loads(text)
-    return json.loads(_HALF.sub(r"\\ufffd", text)) if _HALF.search(text) else value
+    value = json.loads(text, object_hook=each)
+    return json.loads(_HALF.sub(r"\\ufffd", text), object_hook=each) if _HALF.search(text) else value
 
 
 def head(path: Path) -> str:
