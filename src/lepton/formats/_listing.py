@@ -55,7 +55,8 @@ def _copied(record: Record, where: tuple[Path, set[str]], kind: Kind) -> str:
         raise UserError(
             f"Record {record.id} is no file of a {kind.word}", rule=f"Known: {', '.join(sorted(kind.suffixes))}"
         )
-    name = _free(re.sub(r"[^\w.-]+", "_", os.path.splitext(record.id)[0])[-80:], suffix, taken)
+    stem = os.path.splitext(record.id)[0] if kind.has(record.id) else record.id
+    name = _free(re.sub(r"[^\w.-]+", "_", stem)[-80:], suffix, taken)
     if isinstance(raw, Path):
         shutil.copyfile(raw, folder / name)
     elif isinstance(raw, bytes):

@@ -37,7 +37,7 @@ def read(
     Formats with `LABELS` ("boxes" or "masks") go before those that see nothing but files; where a modality is asked
     for, they are looked at only if `labels` says so.
     """
-    given = {**_choice(format), **_without_none({"pattern": pattern, "text": text, "label": label})}
+    given = {**choice(format), **_without_none({"pattern": pattern, "text": text, "label": label})}
     name = given.pop("name", None)
     find = _Finder(base, (modality, labels), name, _without_none(given))
     if isinstance(source, str):
@@ -45,6 +45,18 @@ def read(
     _check_splits(source)
     readings = [_as_split(find.read(source[split]), split) for split in SPLITS if split in source]
     return joined(readings)
+
+
+def choice(chosen: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """A format with its settings, as a table: it may be named by a string, or be spelt as a table of TOML."""
+    if not isinstance(chosen, str) or not chosen.lstrip().startswith("{"):
+        return {"name": chosen} if isinstance(chosen, str) else chosen or {}
+    try:
+        table: Mapping[str, Any] = tomllib.loads(f"format = {chosen}")["format"]
+    except tomllib.TOMLDecodeError as error:
+        rule = 'It is a name, or a table such as { name = "sql", table = "reviews" }'
+        raise UserError(f"[data.format] is wrong: {error}", rule=rule, received=chosen) from error
+    return table
 
 
 def is_address(source: str) -> bool:
@@ -173,18 +185,6 @@ def _gives(module: ModuleType) -> str:
 def _takes(module: ModuleType, address: str) -> bool:
     """What `sniff_at` of a format says, where several read from such addresses."""
     return not hasattr(module, "sniff_at") or bool(module.sniff_at(address))
-
-
-def _choice(chosen: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """A format with its settings, as a table: it may be named by a string, or be spelt as a table of TOML."""
-    if not isinstance(chosen, str) or not chosen.lstrip().startswith("{"):
-        return {"name": chosen} if isinstance(chosen, str) else chosen or {}
-    try:
-        table: Mapping[str, Any] = tomllib.loads(f"format = {chosen}")["format"]
-    except tomllib.TOMLDecodeError as error:
-        rule = 'It is a name, or a table such as { name = "sql", table = "reviews" }'
-        raise UserError(f"[data.format] is wrong: {error}", rule=rule, received=chosen) from error
-    return table
 
 
 def _without_none(options: Mapping[str, Any]) -> dict[str, Any]:

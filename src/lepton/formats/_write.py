@@ -8,15 +8,17 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any, get_args
 
-from lepton.core import labels, plugins
+from lepton.core import labels, plugins, settings
 from lepton.core.errors import UserError
 from lepton.core.progress import Bar, Progress, Silent
 from lepton.core.types import Reading, Record
+from lepton.formats import _read
 from lepton.formats._text import several, some
 
 ROOM = "formats"
@@ -24,16 +26,25 @@ ROOM = "formats"
 _SILENT = Silent()
 
 
-def write(reading: Reading, place: Path, *, format: str, progress: Progress = _SILENT) -> list[str]:  # noqa: A002 - as in `read`
+def write(
+    reading: Reading,
+    place: Path,
+    *,
+    format: str | Mapping[str, Any],  # noqa: A002 - as in `read`
+    progress: Progress = _SILENT,
+) -> list[str]:
     """Write the records of `reading` to the new folder `place`, and give remarks on what could not be carried.
 
-    It is written aside, read back and compared, and moved into place. Raises UserError where something stands at
-    `place` already, and for a format that is unknown, cannot be written or cannot hold such records.
+    `format` is a name, or a table {name=, settings}. It is written aside, read back and compared, and moved into place.
+    Raises UserError where something stands at `place` already, and for a format that is unknown, cannot be written
+    or cannot hold such records.
     """
-    module = _writable(format)
+    chosen = dict(_read.choice(format))
+    module = _writable(str(chosen.pop("name", "")))
+    options = settings.settle(module.write, chosen, "format")
     with _new_folder(place) as aside:
         with progress.bar("writing", len(reading.records)) as bar:
-            told = list(module.write(_shown(reading.records, bar), aside) or ())
+            told = list(module.write(_shown(reading.records, bar), aside, **options) or ())
         return [*_left_out(reading), *told, *_lost(reading, module, aside)]
 
 
@@ -84,7 +95,7 @@ def _left_out(reading: Reading) -> list[str]:
 def _lost(reading: Reading, module: ModuleType, place: Path) -> Iterator[str]:
     """What the written folder, read back, does not have of the reading."""
     try:
-        back = module.read(place)
+        back = module.read(place, **_way_back(reading, module))
     except UserError as error:
         yield f"what was written could not be read back: {error.message}"
         return
@@ -95,6 +106,14 @@ def _lost(reading: Reading, module: ModuleType, place: Path) -> Iterator[str]:
     fields = sorted(_fields(reading) - _fields(back))
     if fields:
         yield f"{several(len(fields), 'field')} not carried: {some(fields, 8)}"
+
+
+def _way_back(reading: Reading, module: ModuleType) -> dict[str, str]:
+    """What a format that tells classes and entities must be asked for, to give labels of the kind that was written."""
+    parameter = settings.parameters(module.read).get("label")
+    known = [word for part in get_args(parameter.annotation) for word in get_args(part)] if parameter else []
+    entities = any(isinstance(record.label, tuple) for record in reading.records)
+    return {"label": "slots"} if entities and "slots" in known else {}
 
 
 def _changed(what: str, before: Counter[str], after: Counter[str]) -> list[str]:
