@@ -2,12 +2,18 @@
 
 import csv
 import json
+import re
+import shlex
 from importlib import util
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lepton.cli.__main__ import main
+
+HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "audit.md"
 
 WORDS = {"sport": ["team", "match", "goal", "player", "coach"], "food": ["bread", "butter", "oven", "sugar", "salt"]}
 
@@ -61,3 +67,23 @@ def test_without_scikit_learn_a_note_says_how_to_get_it(table, capsys, monkeypat
 def test_no_time_for_models_is_a_mistake(table, capsys):
     assert main(["audit", table, "--minutes", "0"]) == 2
     assert "--no-models" in capsys.readouterr().err
+
+
+def test_the_documents_examples_run_as_shown(table, tmp_path, monkeypatch, capsys):
+    random = np.random.default_rng(0)
+    for kind, level in (("dark", 40), ("light", 200)):
+        (tmp_path / "photos" / kind).mkdir(parents=True)
+        for at in range(6):
+            pixels = (level + random.integers(0, 50, (12, 12, 3))).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "photos" / kind / f"{at}.png")
+    text = Path(table).read_text(encoding="utf-8")
+    (tmp_path / "tickets.csv").write_text(text.replace("label", "topic", 1), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    lines = re.findall(r"^lepton .*$", HOW_TO.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(lines) == 5
+    for line in lines:
+        assert main(shlex.split(line)[1:]) == 0, line
+    report = json.loads((tmp_path / "audit" / "audit.json").read_text(encoding="utf-8"))
+    shown = json.loads(re.search(r"```json\n(.*?)```", HOW_TO.read_text(encoding="utf-8"), re.DOTALL)[1])
+    assert shown.keys() == report.keys()
+    assert found(report)[0]["records"][0].keys() == shown["findings"][0]["records"][0].keys()
