@@ -15,7 +15,7 @@ def test_across_splits_those_in_train_come_first(texts):
     assert finding.severity == "warning"
     assert names(finding) == ["1", "0"]
     assert [suspect.score for suspect in finding.records] == [1.0, 0.5]
-    assert "1 test record is nearly the same as 1 record in train: 0 and 1." in finding.message
+    assert finding.message == "1 test record leaks from train, nearly the same as 1 record there: 0 and 1."
 
 
 def test_within_a_split_the_first_of_each_cluster_comes_last(texts):

@@ -20,7 +20,7 @@ from lepton.checks._index import Index, Space, likeliest
 from lepton.core.progress import Progress
 from lepton.core.types import Record
 
-FARTHEST = (0.03, 0.08)
+FARTHEST = (0.025, 0.05)
 """Between these lies the largest sum of what the correlations of near pictures' grids and pixels lack to 1."""
 
 _OTHERS = 3  # the rank from which a picture's likeliest ones are taken for other pictures ...

@@ -88,12 +88,12 @@ def _across(clusters: Sequence[Cluster], splits: tuple[str, str], known: _Known)
     if not leaked:
         return []
     source, target = splits
-    verb = "is" if len(leaked) == 1 else "are"
+    leak = "leaks" if len(leaked) == 1 else "leak"
     message = (
-        f"{several(len(leaked), f'{target} record')} {verb} nearly the same as {several(len(leaking), 'record')} "
-        f"in {source}{known.examples(leaked, leaking)}."
+        f"{several(len(leaked), f'{target} record')} {leak} from {source}, nearly the same as "
+        f"{several(len(leaking), 'record')} there{known.examples(leaked, leaking)}."
     )
-    remedy = f"Set those in {source} aside or move each cluster to one side: scores on what it has seen are too good."
+    remedy = f"Set those in {source} aside, or move each cluster to one side: scores on what was seen are too good."
     return [Finding("near_duplicates", "warning", message, remedy, known.suspects(leaking, leaked))]
 
 
