@@ -1,6 +1,6 @@
 """What must be known of pictures before any model sees them: how large they are, and the classes in their masks.
 
-Shapes: H height, W width. A value is an index, or a colour packed as red * 65536 + green * 256 + blue.
+Shapes: H height, W width. A value is an index, or a colour packed as 2^24 + red * 65536 + green * 256 + blue.
 """
 
 import io
@@ -22,6 +22,7 @@ UNKNOWN = -2
 
 MAX_PIXELS = 100_000_000
 
+_COLOUR = 1 << 24
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "MPO")
 _ORIENTATION = 0x0112
 _LYING = (5, 6, 7, 8)
@@ -64,7 +65,7 @@ def classes(mask: Mask) -> np.ndarray:
     """
     found = values(Path(mask.path))
     coloured = any(isinstance(value, tuple) for value in (*(value for value, _ in mask.classes), *mask.ignored))
-    if coloured and found.max(initial=0) < 256:
+    if coloured and found.max(initial=0) < _COLOUR:
         found = _packed(found, found, found)  # all of this one's colours are grey
     known = np.array([pack(value) for value, _ in mask.classes] + [pack(value) for value in mask.ignored], np.int64)
     places = np.array([*range(len(mask.classes)), *[IGNORED] * len(mask.ignored)], np.int16)
@@ -75,12 +76,12 @@ def classes(mask: Mask) -> np.ndarray:
 
 def pack(value: Value) -> int:
     """A value as one number."""
-    return value if isinstance(value, int) else (value[0] << 16) + (value[1] << 8) + value[2]
+    return value if isinstance(value, int) else _COLOUR + (value[0] << 16) + (value[1] << 8) + value[2]
 
 
-def unpack(number: int) -> tuple[int, int, int]:
-    """The colour that was packed."""
-    return number >> 16, number >> 8 & 255, number & 255
+def unpack(number: int) -> Value:
+    """The index or colour that was packed."""
+    return number if number < _COLOUR else (number >> 16 & 255, number >> 8 & 255, number & 255)
 
 
 def is_lossy(path: Path) -> bool:
@@ -89,7 +90,7 @@ def is_lossy(path: Path) -> bool:
 
 
 def _packed(red: np.ndarray, green: np.ndarray, blue: np.ndarray) -> np.ndarray:
-    packed: np.ndarray = (red << 16) + (green << 8) + blue
+    packed: np.ndarray = _COLOUR + (red << 16) + (green << 8) + blue
     return packed
 
 

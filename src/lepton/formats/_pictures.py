@@ -38,6 +38,14 @@ class Copies:
             ) from error
         return place
 
+    def mask(self, mask: Path, place: Path) -> None:
+        """Copy a mask to `place`, which is named like its picture, with the suffix that it has."""
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            shutil.copyfile(mask, place.with_name(place.name + mask.suffix))
+        except OSError as error:
+            raise UserError(f"The mask {mask} cannot be copied", rule=error.strerror or str(error)) from error
+
     def _free(self, name: str, folder: Path) -> str:
         stem, suffix = os.path.splitext(name)
         taken = self.taken.setdefault(folder, set())
