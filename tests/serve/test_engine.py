@@ -113,6 +113,29 @@ def test_what_comes_alone_is_answered_as_it_comes_until_company_is_met(
     assert engine._alone == 0
 
 
+def test_between_slices_of_a_long_turn_the_loop_sees_to_others(
+    app: App, monkeypatch: pytest.MonkeyPatch, batches: Batches
+) -> None:
+    engine = engine_of(app, quick=True, monkeypatch=monkeypatch, queue=4)
+    monkeypatch.setattr(engine, "_takes", lambda ask: _engine._QUICK * 0.4)
+    batches.sizes.clear()
+    seen = []
+
+    async def main() -> Problem:
+        asks = [Ask([text]) for text in (TEXTS * 4)[:4]]
+        for ask in asks:
+            engine.submit(ask)
+        with pytest.raises(Problem, match="wait already") as refused:
+            engine.submit(Ask(TEXTS[:1]))
+        asks[0].future.add_done_callback(lambda _: seen.append([ask.future.done() for ask in asks]))
+        await asyncio.gather(*(ask.future for ask in asks))
+        return refused.value
+
+    assert asyncio.run(main()).status == 503
+    assert batches.sizes == [2, 2]
+    assert seen == [[True, True, False, False]]
+
+
 def test_what_queues_while_the_engine_is_busy_is_the_next_batch(
     app: App, monkeypatch: pytest.MonkeyPatch, batches: Batches
 ) -> None:

@@ -87,6 +87,38 @@ def test_requests_before_a_broken_one_are_answered(server: int) -> None:
     assert statuses(answers)[:2] == [200, 200]
 
 
+def test_a_request_that_comes_whole_is_answered_as_one_in_parts(server: int) -> None:
+    head, body = POST + b"X-Request-Id: mine\r\nConnection: close\r\nContent-Length: 4\r\n\r\n", b"rate"
+    whole = told(server, head + body)
+    with socket.create_connection(("127.0.0.1", server), timeout=20) as line:
+        line.sendall(head + body[:1])
+        time.sleep(0.1)
+        line.sendall(body[1:])
+        parts = b"".join(iter(lambda: line.recv(4096), b""))
+    assert statuses(whole) == [200]
+    assert b"x-request-id: mine" in whole
+    assert sorted(whole.lower().split(b"\r\n")) == sorted(parts.lower().split(b"\r\n"))
+
+
+def test_answers_come_in_the_order_of_the_requests(server: int) -> None:
+    """Whole ones that an app answers, one that comes in chunks, one that the router answers, and problems."""
+    good = POST + b"Content-Length: 4\r\n\r\nrate"
+    empty = POST + b"Content-Length: 0\r\n\r\n"
+    last = GET + b"Connection: close\r\n\r\n"
+    sent = good + CHUNKED + b"0\r\n\r\n" + good + empty + GET + b"\r\n" + good + b"BREW / HTTP/1.1\r\n" + last
+    assert statuses(told(server, sent))[:6] == [200, 200, 200, 400, 200, 200]
+    assert statuses(told(server, good + good + last)) == [200, 200, 200]
+
+
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+def test_a_connection_ends_where_the_client_asks_for_it(server: int, version: bytes) -> None:
+    closing = b"" if version == b"1.0" else b"Connection: close\r\n"
+    sent = POST.replace(b"HTTP/1.1", b"HTTP/" + version) + closing + b"Content-Length: 4\r\n\r\nrate"
+    answer = told(server, sent + sent)
+    assert statuses(answer) == [200]
+    assert b"connection: close" in answer
+
+
 def test_headers_behind_a_body_are_none_of_the_request(server: int) -> None:
     untyped = CHUNKED.replace(b"Content-Type: text/plain\r\n", b"Connection: close\r\n")
     assert statuses(told(server, untyped + b"0\r\nContent-Type: text/plain\r\n\r\n")) == [415]

@@ -107,7 +107,7 @@ class Calls:
         metadata = context.invocation_metadata() or ()
         headers = [(key.encode(), value.encode() if isinstance(value, str) else value) for key, value in metadata]
         try:
-            return self._guard.admit({"path": _OPEN.get(name, f"/{SERVICE}/{name}"), "headers": headers})
+            return self._guard.admit(_OPEN.get(name, f"/{SERVICE}/{name}"), headers)
         except Problem as problem:
             self._service.meters.refused(problem.status)
             raise
@@ -126,7 +126,7 @@ class Calls:
         return self._messages["ModelReadyResponse"](ready=known and self._service.open)
 
     async def _metadata(self, call: Call) -> Any:
-        signature = await self._signature(call)
+        signature = self._signature(call)
         return self._messages["ModelMetadataResponse"](
             name=call.request.name,
             versions=[VERSION],
@@ -136,7 +136,7 @@ class Calls:
         )
 
     async def _config(self, call: Call) -> Any:
-        signature = await self._signature(call)
+        signature = self._signature(call)
         inputs = [{**_configured(port), "optional": True} for port in signature.inputs]
         outputs = [_configured(port) for port in signature.outputs]
         config = {"name": call.request.name, "platform": PLATFORM, "input": inputs, "output": outputs}
@@ -144,7 +144,7 @@ class Calls:
 
     async def _statistics(self, call: Call) -> Any:
         if call.request.name:
-            await self._signature(call)
+            self._signature(call)
         names = [call.request.name] if call.request.name else self._service.shelf.names
         return self._messages["ModelStatisticsResponse"](model_stats=statistics(self._service, names))
 
@@ -152,8 +152,8 @@ class Calls:
         models = [{"name": name, "version": VERSION, "state": "READY"} for name in self._service.shelf.names]
         return self._messages["RepositoryIndexResponse"](models=models)
 
-    async def _signature(self, call: Call) -> Signature:
-        return await _infer.signature(self._service, call.request.name, call.request.version)
+    def _signature(self, call: Call) -> Signature:
+        return _infer.signature(self._service, call.request.name, call.request.version)
 
     async def _counted(self, call: Call) -> Any:
         """Answer tensors, and let the meters and the log know; a client that went is not counted."""
@@ -183,17 +183,20 @@ class Calls:
 
     async def _answer(self, call: Call) -> Any:
         request = call.request
-        signature = await _infer.signature(self._service, request.model_name, request.model_version)
+        name = request.model_name
+        signature = _infer.signature(self._service, name, request.model_version)
         size = request.ByteSize()
         self._service.hold(size)
         try:
-            outputs = [output.name for output in request.outputs]
-            until = time.monotonic() + (call.context.time_remaining() or _EVER)
-            asked = Asked(request.model_name, _given(request), outputs, size, until)
-            app, tensors = await _infer.infer(self._service, asked, signature)
+            asked = Asked(_given(request), [output.name for output in request.outputs], size)
+            ask = _infer.ask(self._service, signature, asked)
+            ask.until = time.monotonic() + (call.context.time_remaining() or _EVER)
+            answered = await self._service.answer(name, ask)
         finally:
             self._service.release(size)
-        call.context.set_trailing_metadata((("x-lepton-app", app.bundle.id),))
+        tensors = signature.tensors(answered.answers, asked.outputs)
+        self._service.meters.of(name).decided(answered.answers)
+        call.context.set_trailing_metadata((("x-lepton-app", answered.app.bundle.id),))
         return self._response(request, tensors)
 
     def _response(self, request: Any, tensors: Sequence[Tensor]) -> Any:

@@ -31,7 +31,8 @@ _ALONE = 15
 class Ask:
     """What one request wants answered: raw inputs, or `samples` that came encoded. `size` is in bytes.
 
-    `until` is the time (`time.monotonic`) after which nobody waits for the answer.
+    `until` is the time (`time.monotonic`) after which nobody waits for the answer; `at_once` tells of one that was
+    submitted that it is answered in this turn of the event loop or the next.
     """
 
     raws: Sequence[Raw] = ()
@@ -39,6 +40,7 @@ class Ask:
     until: float = float("inf")
     samples: Sequence[Sample | BadInput] = ()
     future: "asyncio.Future[list[Any]]" = field(init=False)
+    at_once: bool = field(default=False, init=False)
 
     @property
     def count(self) -> int:
@@ -49,18 +51,17 @@ class Ask:
 class Engine:
     """Answers the requests of one app. A lone request never waits for company.
 
-    A hop to a thread costs more than a small model takes. So small requests whose app lately took less than 2 ms for
-    all that is asked are answered on the event loop: those that arrive in one turn of it make one batch, and where
-    they lately came alone, they are answered as they come. All others
-    are decoded by a pool of threads and answered by the engine's own thread: while it runs one batch, the next queues.
+    A hop to a thread costs more than a small model takes. So a small request that its app needs less than 2 ms for is
+    answered on the event loop: those that arrive in one turn of it make batches of 2 ms at most, between which the loop
+    sees to others, and where they lately came alone, they are answered as they come. All others are decoded by a pool
+    of threads and answered by the engine's own thread: while it runs one batch, the next queues.
     """
 
     def __init__(self, app: App, *, limits: Limits, meters: AppMeters) -> None:
         self.app = app
         self._limits = limits
         self._meters = meters
-        self._turn: list[Ask] = []
-        self._turn_count = 0
+        self._turn: deque[Ask] = deque()
         self._alone = 0
         self._ready: deque[Ask] = deque()
         self._running = False
@@ -70,30 +71,22 @@ class Engine:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"lepton-{app.name}")
         self._decoders = ThreadPoolExecutor(min(_DECODERS, machine.cores()), thread_name_prefix="lepton-decode")
 
-    def submit(self, ask: Ask) -> bool:
+    def submit(self, ask: Ask) -> None:
         """Take a request in; `ask.future` will hold full answers, or BadInput where there is none.
 
-        True says that it is answered within this turn of the event loop or the next.
         Raises Problem 503 when the queue is full, or too long for the request's deadline.
         """
         loop = asyncio.get_running_loop()
         ask.future = loop.create_future()
         if self._is_quick(ask):
-            if self._alone:
-                self._alone -= 1
-                _give([ask], self._attempt([ask]))
-                return True
-            self._turn.append(ask)
-            self._turn_count += ask.count
-            if len(self._turn) == 1:
-                loop.call_soon(self._end_turn)
-            return True
+            ask.at_once = True
+            self._answer_soon(ask, loop)
+            return
         self._check_queue(ask)
         self._waiting += 1
         self._behind += ask.count
         self._meters.waiting.set(self._waiting)
         loop.create_task(self._decode(ask))  # noqa: RUF006 - it is held by the loop until its thread is done
-        return False
 
     async def drained(self) -> None:
         """Return when everything that was accepted is answered, and end the threads."""
@@ -113,10 +106,23 @@ class Engine:
                 self._pace = self._read_pace = float("inf")
             self._work(self._samples(Ask([raw])))
 
+    def _answer_soon(self, ask: Ask, loop: asyncio.AbstractEventLoop) -> None:
+        if self._alone:
+            self._alone -= 1
+            _give([ask], self._attempt([ask]))
+            return
+        if len(self._turn) >= self._limits.queue:
+            raise _busy(f"{len(self._turn)} requests wait already", wait=self._wait(len(self._turn)))
+        self._turn.append(ask)
+        if len(self._turn) == 1:
+            loop.call_soon(self._begin_turn, loop)
+
     def _is_quick(self, ask: Ask) -> bool:
-        count = self._turn_count + ask.count
-        pace = self._pace if ask.samples else self._pace + self._read_pace
-        return not self._waiting and ask.size <= _SMALL and pace * count < _QUICK
+        return not self._waiting and ask.size <= _SMALL and self._takes(ask) < _QUICK
+
+    def _takes(self, ask: Ask) -> float:
+        """Seconds that a request takes alone, as far as is known."""
+        return ask.count * (self._pace if ask.samples else self._pace + self._read_pace)
 
     def _check_queue(self, ask: Ask) -> None:
         if self._waiting >= self._limits.queue:
@@ -129,10 +135,19 @@ class Engine:
         """Seconds that `count` inputs take, as far as is known."""
         return 0.0 if self._pace == float("inf") else self._pace * count
 
-    def _end_turn(self) -> None:
-        asks, self._turn, self._turn_count = self._turn, [], 0
-        self._alone = _ALONE if len(asks) == 1 else 0
+    def _begin_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._alone = _ALONE if len(self._turn) == 1 else 0
+        self._go_on(loop)
+
+    def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Answer the first requests of this turn, as many as take 2 ms, and the others when the loop comes round."""
+        asks = [self._turn.popleft()]
+        takes = self._takes(asks[0])
+        while self._turn and (takes := takes + self._takes(self._turn[0])) < _QUICK:
+            asks.append(self._turn.popleft())
         _give(asks, self._attempt(asks))
+        if self._turn:
+            loop.call_soon(self._go_on, loop)
 
     def _samples(self, ask: Ask) -> Sequence[Sample | BadInput]:
         if ask.samples:

@@ -6,7 +6,6 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -65,24 +64,23 @@ class Guard:
         self._holders = dict(holders or {})
         self._closed = any(not holder.admin for holder in self._holders.values())
 
-    def admit(self, scope: Mapping[str, Any]) -> Holder | None:
-        """Whoever asks, None where nobody need say.
+    def admit(self, path: str, headers: Iterable[tuple[bytes, bytes]]) -> Holder | None:
+        """Whoever asks what stands at `path`, None where nobody need say.
 
         Raises Problem: 401 without a right key, 429 with Retry-After above its rate, 403 for a swap without an admin's.
         """
-        path = scope["path"]
         if path in _OPEN or path.startswith(_OPEN_FOLDER):
             return None
         is_admin = path.endswith(":swap")
         if not self._closed and not is_admin:
             return None
-        holder = self._holder(scope["headers"])
+        holder = self._holder(headers)
         if is_admin and not (holder and holder.admin):
             remedy = "Start the server with --keys FILE in which a key says admin = true, and send that"
             raise Problem(403, "Only an admin's key may swap apps", remedy=remedy)
         if holder is None:
-            headers = {"WWW-Authenticate": 'Bearer realm="lepton"'}
-            raise Problem(401, "This server asks for a key", remedy="Send Authorization: Bearer KEY", headers=headers)
+            how = {"WWW-Authenticate": 'Bearer realm="lepton"'}
+            raise Problem(401, "This server asks for a key", remedy="Send Authorization: Bearer KEY", headers=how)
         wait = holder.spend()
         if wait:
             detail = f"{holder.name} may ask {holder.rate:g} times a second"

@@ -1,7 +1,6 @@
 """From a request to raw inputs: the body within its limit, its type checked, JSON and base64 taken apart."""
 
 import asyncio
-import binascii
 import encodings
 import pkgutil
 import re
@@ -15,17 +14,18 @@ from starlette.requests import ClientDisconnect, Request
 
 from lepton.core.errors import shorten
 from lepton.core.types import Raw
+from lepton.serve import _media
+from lepton.serve._exchange import Headers
 from lepton.serve._problems import Problem
 from lepton.serve._service import Service
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The raw inputs of a request; `many` says that a list was asked and a list is due. `size` is in bytes."""
+    """The raw inputs of a request; `many` says that a list was asked and a list is due."""
 
     raws: list[Raw]
     many: bool
-    size: int
 
 
 class _Body(msgspec.Struct, forbid_unknown_fields=True):
@@ -34,25 +34,24 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True):
     inputs: str | list[str]
 
 
-async def read(request: Request, modality: str, service: Service) -> Inputs:
-    """Read a request's inputs for an app that takes `modality`; the caller releases their `size` when they are done.
-
-    Raises Problem: 413 above the limits, 415 for a type that the app does not take, 400 or 422 for a body that
-    cannot be understood, 503 where too many bodies wait.
-    """
-    told = dict(request.scope["headers"])
+def check(headers: Headers, modality: str) -> tuple[str, str]:
+    """The type of a body and its charset. Raises Problem 415 for one that an app of `modality` does not take."""
+    told = dict(headers)
     _check_encoding(told.get(b"content-encoding", b"identity"))
     kind, charset = _content_type(told.get(b"content-type", b"")[:_LONGEST_TYPE])
     if not _is_taken(kind, modality):
         raise _other_kind(kind, modality)
-    data = await body(request, service)
-    try:
-        if kind == "application/json":
-            return _from_json(data, modality, service.limits.inputs)
-        return Inputs([_text(data, charset) if modality == "text" else data], False, len(data))
-    except Problem:
-        service.release(len(data))
-        raise
+    return kind, charset
+
+
+def parsed(body: bytes, kind: tuple[str, str], *, modality: str, most: int) -> Inputs:
+    """The raw inputs, at most `most`, of a body of the type and charset `kind`.
+
+    Raises Problem 400, 413, 415 or 422 for what cannot be understood.
+    """
+    if kind[0] == "application/json":
+        return _from_json(body, modality, most)
+    return Inputs([_text(body, kind[1]) if modality == "text" else body], False)
 
 
 def _check_encoding(encoding: bytes) -> None:
@@ -101,19 +100,27 @@ def _kinds(modality: str) -> list[str]:
 async def body(request: Request, service: Service) -> bytes:
     """The body of a request, given up as soon as it is known to be too long; the caller releases its length.
 
-    Raises Problem: 413 above the limit, 408 when it does not come in time, 400 where there is none.
+    Raises Problem: 413 above the limit, 408 when it does not come in time, 400 where there is none, 503 where too
+    many bodies wait.
     """
-    limit = service.limits.body
     first = await request.receive()
     if first["type"] == "http.disconnect":
         raise ClientDisconnect
     if not first.get("more_body"):
-        data: bytes = first.get("body", b"")
-        if len(data) > limit:
-            raise _too_long(limit)
-        service.hold(len(data))
-    else:
-        data = await _rest(request, first["body"], service)
+        return whole(first.get("body", b""), service)
+    return _some(await _rest(request, first["body"], service))
+
+
+def whole(data: bytes, service: Service) -> bytes:
+    """A body that has come already, as `body` gives it."""
+    if len(data) > service.limits.body:
+        raise _too_long(service.limits.body)
+    _some(data)
+    service.hold(len(data))
+    return data
+
+
+def _some(data: bytes) -> bytes:
     if not data:
         raise Problem(400, "The body is empty", remedy="Send the raw input, or JSON with inputs")
     return data
@@ -170,20 +177,13 @@ def _from_json(body: bytes, modality: str, most: int) -> Inputs:
     items = found if isinstance(found, list) else [found]
     if not 1 <= len(items) <= most:
         raise Problem(422 if not items else 413, f"There must be 1 to {most} inputs", received=len(items))
-    raws: list[Raw] = list(items) if modality == "text" else [media(item, index) for index, item in enumerate(items)]
-    return Inputs(raws, many, len(body))
+    raws: list[Raw] = (
+        list(items) if modality == "text" else [_media.from_base64(item, index) for index, item in enumerate(items)]
+    )
+    return Inputs(raws, many)
 
 
 _FORM = '{"inputs": [...]} with texts, or media in base64'
-
-
-def media(item: str, index: int) -> bytes:
-    """The bytes that a text in base64, or a data URL, stands for. Raises Problem 422 that names the `index`."""
-    text = item.partition(",")[2] if item.startswith("data:") else item
-    try:
-        return binascii.a2b_base64("".join(text.split()), strict_mode=True)
-    except ValueError as error:
-        raise Problem(422, f"Input {index} is not base64: {error}", index=index) from error
 
 
 def _text(body: bytes, charset: str) -> str:

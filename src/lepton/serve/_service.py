@@ -1,13 +1,14 @@
 """What every protocol asks: the apps, the limits, and an answer for a request."""
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
-from lepton.core.errors import UserError
+from lepton.core.errors import UserError, shorten
 from lepton.runtime.app import App
 from lepton.serve import _problems
 from lepton.serve._bell import Bell
@@ -16,6 +17,8 @@ from lepton.serve._limits import Limits
 from lepton.serve._meters import Meters
 from lepton.serve._problems import Problem
 from lepton.serve._shelf import Shelf
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -45,15 +48,26 @@ class Service:
         """Let the app `name` answer.
 
         Where `request` is given, its body has been read; when its client goes, what it asked is dropped.
-        Raises Problem: 404 for an unknown name, 503 where the queue is full or the deadline cannot be kept;
-        ClientDisconnect when the client went.
+        Raises Problem: 404 for an unknown name, 503 where the queue is full or the deadline cannot be kept, 422 for
+        tensors that the app cannot compute with; ClientDisconnect when the client went.
+        """
+        app = self.submit(name, ask)
+        if request is not None and not ask.at_once:
+            await _first(ask, request)
+        try:
+            return Answered(app, await ask.future)
+        except Exception as error:
+            raise explained(ask, error) from error
+
+    def submit(self, name: str, ask: Ask) -> App:
+        """Let the app `name`, which is given back, answer in `ask.future`.
+
+        Raises Problem as `answer` does.
         """
         engine = self.shelf.engine(name)
         ask.until = min(ask.until, time.monotonic() + self.limits.seconds)
-        at_once = engine.submit(ask)
-        if not at_once and request is not None:
-            await _first(ask, request)
-        return Answered(engine.app, await ask.future)
+        engine.submit(ask)
+        return engine.app
 
     async def swap(self, name: str) -> tuple[str, str]:
         """Let `name` be read again from its folder, here and in the workers beside; ids of the old app and the new.
@@ -78,6 +92,20 @@ class Service:
     def release(self, size: int) -> None:
         """Count bytes that are no longer held."""
         self.held -= size
+
+
+def explained(ask: Ask, error: Exception) -> Exception:
+    """The error as it is told: arrays that strangers made are no faults of ours, an id that no token has for instance.
+
+    A Problem, or an error that raw inputs met, stays what it is.
+    """
+    if isinstance(error, Problem) or ask.raws:
+        return error
+    _LOG.info("Tensors that were sent cannot be computed with: %s", error)
+    # The frames that the error came through hold the request, and the request holds the error.
+    error.with_traceback(None)
+    rule = "Tensors have values, and lengths of their free axes, that fit each other as the app's own encoding does"
+    return Problem(422, "The app cannot compute with these tensors", rule=rule, received=shorten(str(error)))
 
 
 async def _first(ask: Ask, request: Request) -> None:

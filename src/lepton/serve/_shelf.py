@@ -3,12 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from lepton.bundle import golden
 from lepton.core.errors import BadInput, UserError
 from lepton.runtime.app import App, find, load
 from lepton.runtime.samples import samples
+from lepton.serve import _signature
 from lepton.serve._bell import Bell
 from lepton.serve._engine import Engine
 from lepton.serve._limits import Limits
@@ -94,6 +96,8 @@ class Shelf:
     def _engine(self, name: str, app: App) -> Engine:
         engine = Engine(app, limits=self._limits, meters=self._meters.of(name))
         engine.warm(samples(app)[0][:_WARM] * _WARM)
+        with suppress(BadInput):  # an app that its own inputs do not suit is told so when it is asked for tensors
+            _signature.of(engine)
         return engine
 
 

@@ -5,7 +5,6 @@ are encoded to, each with a batch axis in front. Where the app ranks labels it g
 chosen one first; any other answer is `answer`, BYTES [N], in JSON.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from lepton.core.errors import BadInput
 from lepton.core.types import Raw
 from lepton.runtime.app import App, Sample
 from lepton.runtime.samples import samples
-from lepton.serve import _inputs, _problems, _tensors
+from lepton.serve import _media, _problems, _tensors
 from lepton.serve._engine import Ask, Engine
 from lepton.serve._json import encode
 from lepton.serve._problems import Problem
@@ -103,7 +102,7 @@ class Signature:
         found = _tensors.strings(tensor)
         if self._app.modality == "text":
             return found
-        return [_inputs.media(item, index) if isinstance(item, str) else item for index, item in enumerate(found)]
+        return [_media.from_base64(item, index) if isinstance(item, str) else item for index, item in enumerate(found)]
 
     def _samples(self, tensors: Sequence[Tensor], most: int) -> list[Sample]:
         arrays: dict[str, np.ndarray] = {}
@@ -127,11 +126,11 @@ class Signature:
         )
 
 
-async def of(engine: Engine) -> Signature:
+def of(engine: Engine) -> Signature:
     """The signature of the app that `engine` answers for; it is made when it is first asked for."""
     found = _MADE.get(engine)
     if found is None:
-        found = _MADE[engine] = await asyncio.to_thread(Signature, engine.app)
+        found = _MADE[engine] = Signature(engine.app)
     return found
 
 

@@ -7,10 +7,12 @@ is closed.
 
 import asyncio
 import re
+from functools import partial
 from http import HTTPStatus
 from itertools import chain
 from typing import Any
 
+from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -18,6 +20,7 @@ from websockets.frames import CloseCode
 from websockets.protocol import State
 
 from lepton.serve import _problems
+from lepton.serve._front import Front
 from lepton.serve._limits import Limits
 from lepton.serve._problems import Problem
 
@@ -28,8 +31,29 @@ HEAD = 64 * 2**10
 _WISH = re.compile(rb"\r\nupgrade:[ \t]*h2c[ \t]*(?=\r\n|\Z)", re.IGNORECASE)
 
 
+class Turn:
+    """Stands for uvicorn's own cycle while a request that came whole is answered without a task."""
+
+    more_body = False
+    disconnected = False
+    response_complete = False
+
+    def __init__(self, *, keep_alive: bool) -> None:
+        self.keep_alive = keep_alive
+        self.message_event = self
+        self.future: asyncio.Future[Any] | None = None
+
+    def set(self) -> None:
+        """Nobody waits for a message: what is cancelled here is the answer, when the client has gone."""
+        if self.future is not None:
+            self.future.cancel()
+
+
 class Wire(HttpToolsProtocol):
-    """One connection. What it owes, a head or the rest of a body, must come within the server's `limits`."""
+    """One connection. What it owes, a head or the rest of a body, must come within the server's `limits`.
+
+    A request that asks an app, and comes whole while nothing else is answered, is answered without a task.
+    """
 
     def __init__(self, *args: Any, limits: Limits, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -38,9 +62,11 @@ class Wire(HttpToolsProtocol):
         self._in_head = True
         self._owed = 0
         self._heard = False
-        self._seen: Any = None
+        self._seen: Any = self  # no cycle: what was sent may lie unread at the first look, where the loop is late
         self._why: Problem | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._front = self.app if isinstance(self.app, Front) else None
+        self._parts: list[bytes] | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Begin to look, once in the time that a request may take, whether something still comes."""
@@ -57,6 +83,8 @@ class Wire(HttpToolsProtocol):
         self._heard = True
         self._owed += len(data)
         super().data_received(_without_wish(data) if self._in_head and b"h2c" in data else data)
+        if self._parts is not None:
+            self._begin_long()
         if self._owed > HEAD and not self.transport.is_closing():
             self._refuse(_too_long())
 
@@ -65,19 +93,28 @@ class Wire(HttpToolsProtocol):
         if self._owed > HEAD or self.expect_100_continue:
             self._check_head()
         self._in_head, self._owed = False, 0
-        super().on_headers_complete()
+        if self._may_be_short():
+            self._parts = []
+        else:
+            super().on_headers_complete()
         if not self.parser.should_upgrade():
             self.headers = []
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
         self._owed = 0
-        super().on_body(body)
+        if self._parts is None:
+            super().on_body(body)
+        else:
+            self._parts.append(body)
 
     def on_message_complete(self) -> None:
         """Expect the next head."""
         self._in_head, self._owed = True, 0
-        super().on_message_complete()
+        if self._parts is None or self._front is None:
+            super().on_message_complete()
+        else:
+            self._answer(self._front, b"".join(self._parts))
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over."""
@@ -87,6 +124,43 @@ class Wire(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Say why this cannot be read, after what was asked before on this connection is answered."""
         self._refuse(self._why or Problem(400, "This is not HTTP", remedy="Send a request as RFC 9112 has it"))
+
+    def _may_be_short(self) -> bool:
+        """Whether the request asks an app, and nothing is under way that its answer would have to wait for."""
+        return (
+            self._front is not None
+            and self._front.knows(self.url.decode("latin-1"))
+            and (self.cycle is None or self.cycle.response_complete)
+            and not (self.expect_100_continue or self.flow.write_paused or self.parser.should_upgrade())
+            and self.parser.get_method() == b"POST"
+            and self.parser.get_http_version() == "1.1"
+        )
+
+    def _begin_long(self) -> None:
+        """Begin uvicorn's own way with a request whose body is still to come."""
+        parts, self._parts = self._parts or (), None
+        super().on_headers_complete()
+        for part in parts:
+            super().on_body(part)
+
+    def _answer(self, front: Front, body: bytes) -> None:
+        """Let the front answer the request, which is whole."""
+        self._parts = None
+        turn: Any = Turn(keep_alive=self.parser.should_keep_alive())
+        self.cycle = turn
+        done = partial(self._done, turn)
+        headers: Any = self.scope["headers"]
+        turn.future = front.answer(self.url.decode("latin-1"), headers, body, done=done)
+
+    def _done(self, turn: Turn, response: Response) -> None:
+        turn.response_complete = True
+        if turn.disconnected:
+            return
+        closes = not turn.keep_alive or (b"connection", b"close") in response.raw_headers
+        self.transport.write(written(response, closes=closes))
+        if closes:
+            self.transport.close()
+        self.on_response_complete()
 
     def _check_head(self) -> None:
         """Raise the Problem, which the parser passes on as an error of its own, that a head may be."""
@@ -129,7 +203,7 @@ class Wire(HttpToolsProtocol):
             self.flow.pause_reading()
             return
         if not self.pipeline:
-            self.transport.write(written(problem, self.url.decode("latin-1")))
+            self.transport.write(written(_problems.respond(problem, self.url.decode("latin-1")), closes=True))
         self.transport.close()
 
 
@@ -186,16 +260,19 @@ class Frames(WebSocketsSansIOProtocol):
 
     def _refuse(self, problem: Problem) -> None:
         self.handshake_initiated = self.handshake_complete = self.close_sent = True
-        self.transport.write(written(problem, ""))
+        self.transport.write(written(_problems.respond(problem, ""), closes=True))
         self.transport.close()
 
 
-def written(problem: Problem, path: str) -> bytes:
-    """The whole answer, after which the connection ends."""
-    response = _problems.respond(problem, path)
-    headers = [*response.raw_headers, (b"connection", b"close")]
-    lines = [b"HTTP/1.1 %d %b" % (problem.status, HTTPStatus(problem.status).phrase.encode())]
-    return b"\r\n".join([*lines, *(b"%b: %b" % pair for pair in headers), b"", response.body])
+def written(response: Response, *, closes: bool) -> bytes:
+    """The whole response; with `closes` it says that the connection ends with it."""
+    headers = [pair for pair in response.raw_headers if pair[0] != b"connection"] if closes else response.raw_headers
+    lines = [b"%b: %b" % pair for pair in headers]
+    ends = (b"connection: close", b"", response.body) if closes else (b"", response.body)
+    return b"\r\n".join([_STATUS[response.status_code], *lines, *ends])
+
+
+_STATUS = {int(one): b"HTTP/1.1 %d %b" % (one, one.phrase.encode()) for one in HTTPStatus}
 
 
 def _too_long() -> Problem:

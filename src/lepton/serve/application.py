@@ -1,6 +1,7 @@
 """The ASGI application: several apps behind every protocol, every fault a problem that says what is right."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
@@ -20,7 +21,8 @@ from lepton.core import plugins
 from lepton.runtime.app import App
 from lepton.serve import _about, _console, _meters, _problems, _trace
 from lepton.serve._bell import Bell
-from lepton.serve._front import Front, Handler
+from lepton.serve._exchange import Kind
+from lepton.serve._front import Front
 from lepton.serve._guard import Guard
 from lepton.serve._json import respond
 from lepton.serve._limits import Limits
@@ -52,7 +54,7 @@ def application(
     limits, meters = limits or Limits(), Meters()
     service = Service(Shelf(apps, limits=limits, meters=meters, folders=folders), limits, meters, bell)
     found = [plugins.load(ROOM, name) for name in plugins.names(ROOM)]
-    templates = {path: handler for module in found for path, handler in module.ASKS.items()}
+    templates = {path: kind for module in found for path, kind in module.ASKS.items()}
     router = Starlette(
         routes=[*_own(service, found), *_unknown(service, templates)],
         exception_handlers=_HANDLERS,
@@ -60,7 +62,7 @@ def application(
     )
     # A slash too many is a problem that says so; a redirect would follow whatever Host the client made up.
     router.router.redirect_slashes = False
-    asks = {path.format(name=name): (ask, name) for path, ask in templates.items() for name in apps}
+    asks = {path.format(name=name): (kind, name) for path, kind in templates.items() for name in apps}
     return _trace.traced(Front(router, service, guard=guard or Guard(), asks=asks))
 
 
@@ -100,7 +102,7 @@ def _own(service: Service, protocols: list[ModuleType]) -> list[BaseRoute]:
     return [*own, *(route for one in protocols for route in one.routes(service))]
 
 
-def _unknown(service: Service, templates: Mapping[str, Handler]) -> list[BaseRoute]:
+def _unknown(service: Service, templates: Mapping[str, Kind]) -> list[BaseRoute]:
     """Where requests for an app arrive that the front did not know: the name is wrong (404), or the method (405)."""
 
     async def unknown(request: Request) -> Response:
@@ -118,6 +120,8 @@ async def _lifespan(service: Service, watched: float, beside: Beside | None, _: 
     """Start what runs beside the requests, and at the end answer what was accepted."""
     tasks = [asyncio.create_task(watch(service.shelf, seconds=watched))] if watched else []
     tasks += [asyncio.create_task(listen(service.shelf, service.bell))] if service.bell else []
+    # What has been made by now stays, so the collector need not walk through it again and again.
+    gc.freeze()
     async with beside(service) if beside else nullcontext():
         yield
     service.open = False

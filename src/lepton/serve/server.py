@@ -171,6 +171,8 @@ def _settings(options: Options) -> dict[str, Any]:
         # A compressed frame could be a thousand times what was sent, before a protocol sees how long it is.
         "ws_per_message_deflate": False,
         "ws_max_size": 2**20,
+        # Whoever stands before this server tells nothing that it would need, and each layer costs.
+        "proxy_headers": False,
         "log_config": None,
         "access_log": False,
         "server_header": False,

@@ -140,7 +140,7 @@ def _upright(data: bytes, limit: int, target: tuple[int, str] | None) -> Image.I
         flat = _flat(image)
         turn = _TURNS.get(_orientation(image))
         upright = flat if turn is None else flat.transpose(turn)
-        return upright.convert(target[1]) if target else upright
+        return _in_mode(upright, target[1]) if target else upright
     except _BROKEN as error:
         raise _unreadable(data, error) from error
 
@@ -198,7 +198,13 @@ def _flat(image: Image.Image) -> Image.Image:
         raise ValueError("floating point pixels have no agreed white")
     if image.has_transparency_data:
         return _by_strips(image, "L" if image.mode in ("LA", "L", "1") else "RGB", _on_white)
-    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+    image.load()
+    return _in_mode(image, "L" if image.mode in ("1", "L") else "RGB")
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """The image itself where it is in that mode: Pillow would copy it, which takes longer than decoding a small one."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _by_strips(image: Image.Image, mode: str, change: Callable[[Image.Image], Image.Image]) -> Image.Image:

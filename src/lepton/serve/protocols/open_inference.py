@@ -11,11 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from lepton.serve import _about, _infer, _inputs, _tensors
+from lepton.serve import _about, _infer, _tensors
+from lepton.serve._engine import Ask
+from lepton.serve._exchange import Headers
 from lepton.serve._infer import EXTENSIONS, PLATFORM, SERVER, VERSION, Asked
 from lepton.serve._json import Ready, encode, respond
 from lepton.serve._problems import Problem
-from lepton.serve._service import Service
+from lepton.serve._service import Answered, Service
 from lepton.serve._signature import Port, Signature
 from lepton.serve._statistics import statistics
 from lepton.serve._tensors import BYTES, Tensor
@@ -80,20 +82,32 @@ _NUMBERS = msgspec.json.Decoder(_Body[int | float | str | list[Any]])
 _TRUTHS = msgspec.json.Decoder(_Body[int | float | str | bool | list[Any]])
 
 
-async def infer(service: Service, request: Request, name: str) -> Response:
-    """Answer the tensors of a request."""
-    data = await _inputs.body(request, service)
-    try:
-        signature = await _infer.signature(service, name)
-        body, rest = _parsed(data, request.scope["headers"], signature)
-        asked = Asked(name, _given(body, rest), [one.name for one in body.outputs or ()], len(data))
-        app, tensors = await _infer.infer(service, asked, signature, request=request)
-    finally:
-        service.release(len(data))
-    return _reply(name, body, tensors, app=app.bundle.id)
+class Infer:
+    """The tensors of a request, and those of the answers, in the form that it wants."""
+
+    def __init__(self, service: Service, name: str, headers: Headers) -> None:
+        self._service = service
+        self._name = name
+        self._headers = headers
+        self._signature = _infer.signature(service, name)
+        self._body: _Body[Any] = _Body([])
+
+    def ask(self, body: bytes) -> Ask:
+        """What the body asks."""
+        self._body, rest = _parsed(body, self._headers, self._signature)
+        asked = Asked(_given(self._body, rest), self._outputs(), len(body))
+        return _infer.ask(self._service, self._signature, asked)
+
+    def reply(self, answered: Answered) -> Response:
+        """The tensors of full answers. Raises Problem 422 that names every input without one."""
+        tensors = self._signature.tensors(answered.answers, self._outputs())
+        return _reply(self._name, self._body, tensors, app=answered.app.bundle.id)
+
+    def _outputs(self) -> list[str]:
+        return [one.name for one in self._body.outputs or ()]
 
 
-ASKS = {"/v2/models/{name}/infer": infer, f"/v2/models/{{name}}/versions/{VERSION}/infer": infer}
+ASKS = {"/v2/models/{name}/infer": Infer, f"/v2/models/{{name}}/versions/{VERSION}/infer": Infer}
 
 
 def routes(service: Service) -> list[BaseRoute]:
@@ -131,24 +145,24 @@ def _of_models(service: Service) -> list[BaseRoute]:
 
     async def metadata(request: Request) -> Response:
         name = request.path_params["name"]
-        return respond(_metadata(name, await _asked(service, request)))
+        return respond(_metadata(name, _asked(service, request)))
 
     async def ready(request: Request) -> Response:
-        await _asked(service, request)
+        _asked(service, request)
         _infer.check_open(service)
         return respond({"name": request.path_params["name"], "ready": True})
 
     async def config(request: Request) -> Response:
         name = request.path_params["name"]
-        return respond(_config(name, await _asked(service, request)))
+        return respond(_config(name, _asked(service, request)))
 
     async def stats(request: Request) -> Response:
-        await _asked(service, request)
+        _asked(service, request)
         return respond({"model_stats": statistics(service, [request.path_params["name"]])})
 
     async def other(request: Request) -> Response:
-        await _asked(service, request)
-        return await infer(service, request, request.path_params["name"])
+        _asked(service, request)
+        raise Problem(404, "There is nothing at this path", remedy="Write the app's name without percent signs")
 
     both = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
     found = {"": metadata, "/ready": ready, "/config": config, "/stats": stats}
@@ -156,8 +170,8 @@ def _of_models(service: Service) -> list[BaseRoute]:
     return [*gets, *(Route(f"{path}/infer", other, methods=["POST"]) for path in both)]
 
 
-async def _asked(service: Service, request: Request) -> Signature:
-    return await _infer.signature(service, request.path_params["name"], request.path_params.get("version", ""))
+def _asked(service: Service, request: Request) -> Signature:
+    return _infer.signature(service, request.path_params["name"], request.path_params.get("version", ""))
 
 
 def _metadata(name: str, signature: Signature) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from starlette.routing import BaseRoute, Route
 from lepton.core.errors import BadInput
 from lepton.serve import _about, _inputs, _problems
 from lepton.serve._engine import Ask
-from lepton.serve._inputs import Inputs
+from lepton.serve._exchange import Headers
 from lepton.serve._json import Ready, encode, respond
+from lepton.serve._problems import Problem
 from lepton.serve._service import Answered, Service
 
 
@@ -37,31 +38,38 @@ def routes(service: Service) -> list[BaseRoute]:
     ]
 
 
-async def predict(service: Service, request: Request, name: str) -> Response:
-    """Answer one raw input, or a list of them."""
-    inputs = await _inputs.read(request, service.shelf.engine(name).app.modality, service)
-    try:
-        answered = await service.answer(name, Ask(inputs.raws, inputs.size), request=request)
-    finally:
-        service.release(inputs.size)
-    body = _body(answered, inputs)
-    service.meters.of(name).decided(answered.answers)
-    return Ready(body, _JSON, (b"x-lepton-app", answered.app.bundle.id.encode()))
+class Predict:
+    """One raw input, or a list of them, and the brief answers in JSON."""
+
+    def __init__(self, service: Service, name: str, headers: Headers) -> None:
+        self._most = service.limits.inputs
+        self._modality = service.shelf.engine(name).app.modality
+        self._kind = _inputs.check(headers, self._modality)
+        self._many = False
+
+    def ask(self, body: bytes) -> Ask:
+        """What the body asks."""
+        found = _inputs.parsed(body, self._kind, modality=self._modality, most=self._most)
+        self._many = found.many
+        return Ask(found.raws, len(body))
+
+    def reply(self, answered: Answered) -> Response:
+        """The brief answers. Raises Problem 422 that names every input without one."""
+        for answer in answered.answers:
+            if isinstance(answer, BadInput):
+                raise self._without(answered)
+        found = [answered.app.brief(answer) for answer in answered.answers]
+        body = encode(found if self._many else found[0])
+        return Ready(body, _JSON, (b"x-lepton-app", answered.app.bundle.id.encode()))
+
+    def _without(self, answered: Answered) -> Problem:
+        bad = {index: answer for index, answer in enumerate(answered.answers) if isinstance(answer, BadInput)}
+        more = {"errors": [{"index": index, "detail": error.message} for index, error in bad.items()]}
+        return _problems.from_error(next(iter(bad.values())), more if self._many else {})
 
 
 _JSON = (b"content-type", b"application/json")
-ASKS = {"/v1/apps/{name}/predict": predict}
-
-
-def _body(answered: Answered, inputs: Inputs) -> bytes:
-    """The brief answers as JSON. Raises Problem 422 that names every input without one."""
-    bad = {index: answer for index, answer in enumerate(answered.answers) if isinstance(answer, BadInput)}
-    if bad:
-        first = next(iter(bad.values()))
-        more = {"errors": [{"index": index, "detail": error.message} for index, error in bad.items()]}
-        raise _problems.from_error(first, more if inputs.many else {})
-    found = [answered.app.brief(answer) for answer in answered.answers]
-    return encode(found if inputs.many else found[0])
+ASKS = {"/v1/apps/{name}/predict": Predict}
 
 
 def paths(names: list[str]) -> dict[str, Any]:
