@@ -28,6 +28,12 @@ def _part_text(part: Span | Box) -> str:
     return f"{part.label}[{place}]"
 
 
+def are_texts(labels: Sequence[str]) -> bool:
+    """Whether labels are texts, such as transcripts, rather than classes: most differ and have several words."""
+    spaced = sum(" " in label.strip() for label in labels)
+    return len(set(labels)) > len(labels) / 2 and spaced > len(labels) / 2
+
+
 def outvoted(records: Sequence[Record]) -> list[Suspect]:
     """Records of one content with several labels: the rarest label first, the most frequent one suggested."""
     counts = Counter(record.label for record in records)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from lepton.checks._finding import Finding, Suspect
-from lepton.checks._words import several
+from lepton.checks._words import are_texts, several
 from lepton.core.settings import Range
 from lepton.core.types import Record
 
@@ -20,7 +20,7 @@ def find(
     few: Annotated[int, Range(1)] = 10,
     ratio: Annotated[float, Range(1)] = 10.0,
 ) -> list[Finding]:
-    """Findings on the classes of train (all records where there are no splits), for labels that are classes.
+    """Findings on the classes of train (all records where there are no splits), for labels that are classes, not texts.
 
     Classes with fewer than `few` records, classes of test or validation that train lacks, and a largest class more
     than `ratio` times the smallest.
@@ -28,7 +28,7 @@ def find(
     classed = [record for record in records if isinstance(record.label, str)]
     trained = [record for record in classed if record.split in (None, "train")]
     counts = Counter(str(record.label) for record in trained)
-    if not counts:
+    if not counts or are_texts([str(record.label) for record in trained]):
         return []
     return [*_tiny(trained, counts, few), *_unseen(classed, counts), *_uneven(counts, ratio)]
 
