@@ -19,7 +19,7 @@ def media(*raws):
 
 def grouped(records):
     """The clusters as sets of ids."""
-    clusters = _near.clusters(records)
+    clusters = _near.tied(_near.pairs(records))
     return sorted(sorted(name for name in clusters if clusters[name] == number) for number in set(clusters.values()))
 
 

@@ -43,11 +43,6 @@ def pairs(
     return [*equal, *near]
 
 
-def clusters(records: Sequence[Record], digests: Mapping[str, str] | None = None) -> dict[str, int]:
-    """Record id -> cluster, for the records that have a near or an equal one; others are left out."""
-    return tied(pairs(records, digests))
-
-
 def tied(pairs: Iterable[Pair]) -> dict[str, int]:
     """Record id -> cluster, for the records that stand in a pair; pairs that share a record are one cluster."""
     parent: dict[str, str] = {}
