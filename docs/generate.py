@@ -15,13 +15,14 @@ VERBS = {
     "models": "build",
     "transforms": "fit",
     "compress": "compress",
+    "adapt": "adapt",
     "checks": "find",
     "formats": "read",
     "streams": "source",
     "deploy": "deploy",
 }
 ROOMS = (
-    *("tasks", "formats", "transforms", "models", "compress", "metrics", "checks", "stages"),
+    *("tasks", "formats", "transforms", "models", "adapt", "compress", "metrics", "checks", "stages"),
     *("streams", "deploy", "cli"),
 )
 

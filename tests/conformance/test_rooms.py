@@ -21,6 +21,7 @@ VERBS = {
     "checks": ("find",),
     "models": ("build", "smaller"),
     "compress": ("compress",),
+    "adapt": ("adapt",),
     "stages": ("run", "inputs"),
     "streams": ("source", "sink"),
     "deploy": ("deploy",),
@@ -63,7 +64,7 @@ def test_a_format_does_not_sniff_what_is_not_there(name: str, tmp_path: Path) ->
     module = plugins.load("formats", name)
     (tmp_path / "empty").mkdir()
     (tmp_path / "noise.bin").write_bytes(bytes(range(256)) * 8)
-    assert module.MODALITY in ("image", "text", "audio")
+    assert module.MODALITY in ("image", "text", "audio", "volume")
     for place in (tmp_path / "empty", tmp_path / "noise.bin", tmp_path / "absent"):
         assert module.sniff(place) is False
     with contextlib.suppress(UserError):

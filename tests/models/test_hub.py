@@ -280,3 +280,8 @@ def test_what_is_no_model_is_not_brought(tmp_path):
     assert hub.bring(tmp_path) is None
     (tmp_path / "config.json").write_text("{}")
     assert hub.bring(tmp_path) is None
+
+
+def test_a_tokenizer_with_more_tokens_than_the_model_knows_is_refused(text_model):
+    with pytest.raises(UserError, match=r"does not fit.*vectors for 50 tokens\. Received: a tokenizer of 51\. Leave"):
+        hub.build(Shape(TOKENS.inputs, outputs=3, vocabulary=51, task=TOKENS.task), hub=text_model)

@@ -1,5 +1,6 @@
 """What the loop does besides learning: nothing where no epochs are asked for, and a refusal where nothing can learn."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,3 +54,76 @@ def test_a_network_without_weights_to_train_is_refused(tmp_path: Path) -> None:
     network = nn.Linear(5, 3).requires_grad_(False)
     with pytest.raises(UserError, match="nothing to train"):
         loop.fit(job_of(tmp_path, network), TrainSettings(epochs=1, batch=8, threads=1))
+
+
+def test_the_batch_whose_loss_is_not_a_number_is_named(tmp_path: Path) -> None:
+    class Breaks(nn.Module):
+        """A layer that gives NaN from its fourth call in training on."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.calls = nn.Linear(5, 3), 0
+
+        def forward(self, points: torch.Tensor) -> torch.Tensor:
+            self.calls += self.training
+            return self.layer(points) * (torch.nan if self.calls > 3 else 1.0)
+
+    with pytest.raises(UserError, match=r"diverged\. The loss of epoch 1, batch 4 of 20 is not a number"):
+        loop.fit(job_of(tmp_path, Breaks()), TrainSettings(epochs=1, batch=2, threads=1))
+
+
+def deep() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Linear(4, 3))
+
+
+PLAIN = TrainSettings(
+    epochs=2, batch=20, threads=1, optimizer="sgd", schedule="constant", lr=0.1, clip=0, weight_decay=0, smoothing=0
+)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "muon"])
+def test_what_has_a_rate_of_nought_stays_and_the_rest_learns(tmp_path: Path, optimizer: str) -> None:
+    network = deep()
+    before = [value.clone() for value in network[0].parameters()]
+    job = replace(job_of(tmp_path, network), rates={"0.weight": 0.0, "0.bias": 1.0})
+    loop.fit(job, replace(PLAIN, optimizer=optimizer))
+    assert torch.equal(network[0].weight, before[0])
+    assert not torch.equal(network[0].bias, before[1])
+
+
+def test_half_the_rate_is_half_the_step(tmp_path: Path) -> None:
+    steps = []
+    for place, rates in (("a", {}), ("b", {"weight": 0.5})):
+        torch.manual_seed(0)
+        network = nn.Linear(5, 3)
+        before = network.weight.clone()
+        loop.fit(replace(job_of(tmp_path / place, network), rates=rates), replace(PLAIN, epochs=1, batch=40))
+        steps.append(network.weight - before)
+    torch.testing.assert_close(steps[1], steps[0] / 2)
+
+
+def test_what_is_not_thawed_yet_is_neither_trained_nor_measured(tmp_path: Path) -> None:
+    network = deep()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    seen = []
+
+    def watch(found: nn.Module) -> float:
+        seen.append({name: torch.equal(value, before[name]) for name, value in found.state_dict().items()})
+        found.eval()
+        return 0.0
+
+    thaws = {name: 0.5 for name, _ in network.named_parameters() if not name.startswith("2.")}
+    loop.fit(replace(job_of(tmp_path, network), thaws=thaws, validate=watch), PLAIN)
+    first, second = seen
+    assert {name for name, same in first.items() if same} == {name for name in before if not name.startswith("2.")}
+    assert not any(second.values())
+
+
+def test_modules_that_are_held_keep_their_statistics(tmp_path: Path) -> None:
+    network = deep()
+    mean = network[1].running_mean.clone()
+    loop.fit(replace(job_of(tmp_path / "a", network), still=["1"]), PLAIN)
+    assert torch.equal(network[1].running_mean, mean)
+    loop.fit(job_of(tmp_path / "b", network), PLAIN)
+    assert not torch.equal(network[1].running_mean, mean)

@@ -73,6 +73,7 @@ def build(
     if head == "kept":
         return _Kept(_headed(folder, shape), shape, classes or _brought.labels(folder))
     body = _body(folder, pretrained)
+    _knows_tokens(folder, body, shape.vocabulary)
     return _HubNet(body, shape, pool=pool, dropout=dropout)
 
 
@@ -204,6 +205,18 @@ def _body(folder: Path, pretrained: bool) -> nn.Module:
         with _quiet():
             made = AutoModel.from_config(config, trust_remote_code=False)
     return made.get_encoder() if config.is_encoder_decoder else made
+
+
+def _knows_tokens(folder: Path, body: Any, tokens: int) -> None:
+    """Refuse a tokenizer that makes tokens which the model has no vector for."""
+    known = body.get_input_embeddings().num_embeddings if body.main_input_name == "input_ids" else tokens
+    if tokens > known:
+        raise UserError(
+            "The tokenizer does not fit the model",
+            rule=f"{folder} has vectors for {known} tokens",
+            received=f"a tokenizer of {tokens}",
+            remedy="Leave data.transform out, and the model's own is taken",
+        )
 
 
 def _headed(folder: Path, shape: Shape) -> Any:
