@@ -13,6 +13,9 @@ from lepton.core.types import BadRecord, Box, Reading, Record
 from lepton.formats._media import IMAGE, file_record, walk
 from lepton.formats._text import several
 
+Points = tuple[list[float], list[float]]
+"""The x and the y of points."""
+
 _FAR = 1e9
 _DECIMALS = 6
 
@@ -108,6 +111,15 @@ def rounded(edges: Iterable[float], label: str) -> Box:
 def extent(xs: Sequence[float], ys: Sequence[float], label: str) -> Box:
     """The box around points."""
     return rounded((min(xs), min(ys), max(xs), max(ys)), label)
+
+
+def turned(xs: Sequence[float], ys: Sequence[float], degrees: float, *, corner: bool = False) -> Points:
+    """The four corners of the box around points, turned clockwise around its centre or, `corner`, its upper left."""
+    left, top, wide, high = min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)
+    x, y = (left, top) if corner else (left + wide / 2, top + high / 2)
+    sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
+    corners = [(left + wide * across - x, top + high * down - y) for across in (0, 1) for down in (0, 1)]
+    return [x + a * cosine - b * sine for a, b in corners], [y + a * sine + b * cosine for a, b in corners]
 
 
 def size_of(path: Path) -> tuple[int, int] | str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from lepton.core import labels
 from lepton.core.errors import UserError
 from lepton.core.types import Box, Files, Record
+from lepton.formats import _boxes
 
 _MARKS = {b"\x89PNG": ".png", b"\xff\xd8": ".jpg", b"GIF8": ".gif", b"BM": ".bmp", b"RIFF": ".webp", b"II*\0": ".tif"}
 
@@ -61,6 +62,14 @@ def boxes_of(record: Record, what: str) -> Sequence[Box]:
     found = labels.boxes(record.label)
     if record.label is None or len(found) != len(record.label):
         raise UserError(f"Record {record.id} cannot be written as {what}", rule="Its label must be boxes of a picture")
+    return found
+
+
+def size_of(picture: Path) -> tuple[int, int]:
+    """Width and height of a copied picture. Raises UserError where it cannot be opened."""
+    found = _boxes.size_of(picture)
+    if isinstance(found, str):
+        raise UserError(f"The picture {picture.name} has no size", rule=found, remedy="Take it out of the source")
     return found
 
 

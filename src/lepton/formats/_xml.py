@@ -1,10 +1,13 @@
 """XML read by expat, with nothing that grows or reaches out: a document type is refused, and so are its entities."""
 
+import re
 from pathlib import Path
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from lepton.core.errors import UserError
+
+_NEVER = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def parse(data: bytes) -> Element:
@@ -36,6 +39,13 @@ def text(element: Element | None, path: str) -> str:
     """What stands in the child at `path`: on one line as it is, else without the white space around it."""
     found = "" if element is None else element.findtext(path) or ""
     return found.strip() if "\n" in found or not found.strip() else found
+
+
+def checked(written: str) -> str:
+    """The text, if XML can say it. Raises UserError for one with control characters."""
+    if _NEVER.search(written):
+        raise UserError("XML cannot say a name with control characters", received=repr(written))
+    return written
 
 
 def _refuse(*_: object) -> None:

@@ -84,9 +84,7 @@ class _Written:
 
     def add(self, picture: Path, boxes: Sequence[Box]) -> None:
         """Take a picture in."""
-        size = _boxes.size_of(picture)
-        if isinstance(size, str):
-            raise UserError(f"The picture {picture.name} has no size", rule=size, remedy="Take it out of the source")
+        size = _pictures.size_of(picture)
         number = len(self.images) + 1
         self.images.append({"id": number, "file_name": picture.name, "width": size[0], "height": size[1]})
         self.boxes.append((number, boxes))

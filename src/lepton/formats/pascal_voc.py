@@ -158,18 +158,16 @@ def _folder_split(path: Path) -> str | None:
 
 
 def _annotation(picture: Path, boxes: Sequence[Box]) -> Element:
-    size = _boxes.size_of(picture)
-    if isinstance(size, str):
-        raise UserError(f"The picture {picture.name} has no size", rule=size, remedy="Take it out of the source")
+    size = _pictures.size_of(picture)
     root = Element("annotation")
     SubElement(root, "folder").text = picture.parent.name
-    SubElement(root, "filename").text = picture.name
+    SubElement(root, "filename").text = _xml.checked(picture.name)
     frame = SubElement(root, "size")
     for name, length in zip(("width", "height", "depth"), (*size, 3), strict=True):
         SubElement(frame, name).text = str(length)
     for box in boxes:
         item = SubElement(root, "object")
-        SubElement(item, "name").text = box.label
+        SubElement(item, "name").text = _xml.checked(box.label)
         edges = SubElement(item, "bndbox")
         for name, edge in zip(_EDGES, box[:4], strict=True):
             SubElement(edges, name).text = str(_pictures.plain(edge))

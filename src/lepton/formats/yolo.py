@@ -260,10 +260,7 @@ def _is_line(text: str) -> bool:
 
 def _lines(picture: Path, boxes: Sequence[Box], numbers: dict[str, int]) -> Iterator[str]:
     """The lines of a picture's labels; `numbers` is filled in place."""
-    size = _boxes.size_of(picture)
-    if isinstance(size, str):
-        raise UserError(f"The picture {picture.name} has no size", rule=size, remedy="Take it out of the source")
-    wide, high = size
+    wide, high = _pictures.size_of(picture)
     for box in boxes:
         number = numbers.setdefault(box.label, len(numbers))
         shares = (
