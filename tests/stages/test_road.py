@@ -23,7 +23,8 @@ def test_from_recipe_to_app(project: Path) -> None:
     done = _road.run(project / "recipe.toml", out=project / "run", sets=["compress.search=none"])
     told = facts(done.folder)
     assert told["evaluate"]["facts"]["metrics"]["accuracy"]["value"] >= 0.9
-    assert told["evaluate"]["facts"]["leaks"] == {"n": 0, "metrics": None}
+    leaks = told["evaluate"]["facts"]["leaks"]
+    assert leaks == {"n": 0, "metrics": None, "near": {"n": 0, "metrics": None}, "raised": None}
     assert "given train split" not in (done.app / "CARD.md").read_text()
     assert told["prepare"]["facts"]["classes"] == ["lying", "standing"]
     assert all(not step["changed"] for step in told["package"]["facts"]["parity"])

@@ -37,14 +37,33 @@ def _figures(told: Mapping[str, Any]) -> Iterator[str]:
     yield f"\n## Figures\n\nOn {told['n']} test records, looked at once; 95 % intervals in brackets.\n"
     names = list(told["metrics"])
     yield "| | " + " | ".join(names) + " |\n|---|" + "---|" * len(names)
-    leaks = told["leaks"]
-    without = f"this app, without the test records that also stand in the given train split ({leaks['n']:,})"
     for title, metrics in [
         ("this app", told["metrics"]),
-        *([(without, leaks["metrics"])] if leaks["metrics"] else []),
+        *_otherwise(told),
         *((item["name"], item["metrics"]) for item in told["baselines"]),
     ]:
         yield f"| {title} | " + " | ".join(_interval(metrics.get(name)) for name in names) + " |"
+    yield from _raised(told["leaks"]["raised"])
+
+
+def _otherwise(told: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The app's figures without leaked test records, and on labels that nobody corrected, where there are any."""
+    leaks, near, given = told["leaks"], told["leaks"]["near"], told["as_given"]
+    if leaks["metrics"]:
+        title = f"this app, without the test records that also stand in the given train split ({leaks['n']:,})"
+        yield title, leaks["metrics"]
+    if near["metrics"]:
+        yield f"this app, without those and the ones nearly the same ({near['n']:,})", near["metrics"]
+    if given:
+        yield f"this app, on the labels as they were given ({given['n']:,} were corrected)", given["metrics"]
+
+
+def _raised(found: Mapping[str, Any] | None) -> Iterator[str]:
+    """By how much the leaks raise a score."""
+    if found:
+        ends = f"[{100 * found['low']:+.2f}, {100 * found['high']:+.2f}]"
+        yield f"\nLearning from the {found['n']:,} leaked training records changes the score of a linear model on the"
+        yield f"test set by {100 * found['value']:+.2f} points {ends}."
 
 
 def _contract(winner: Mapping[str, Any], machine: Mapping[str, Any]) -> Iterator[str]:
@@ -72,6 +91,11 @@ def _data(told: Mapping[str, Any]) -> Iterator[str]:
     for split, counts in told["counts"].items():
         yield f"- {split}: {sum(counts.values()):,} labels over {len(counts)} classes"
     leaks = told["leaks"]
+    yield f"- version: {told['version']}"
+    if told["corrections"]:
+        yield f"- labels corrected by people: {sum(told['corrections']['changed'].values()):,}"
+    if told["clean"]:
+        yield f"- cleaning of training labels: {told['clean']['why']}"
     yield f"- set aside as unreadable: {len(told['bad'])}; leaked into train: {len(leaks['train'])} ({leaks['policy']})"
 
 
@@ -81,6 +105,9 @@ def _limits(told: Mapping[str, Any]) -> Iterator[str]:
     beaten = told["evaluate"]["beaten"]
     if beaten:
         yield f'\n**The baseline "{beaten}" scores higher than this app on the test set.**'
+    for row in told["evaluate"]["slices"]:
+        if row["weak"]:
+            yield f"- weak where {row['field']} is {row['value']}: {_interval(row['metric'])} on {row['n']:,} records"
     for finding in told["prepare"]["findings"]:
         yield f"- {finding['check']}: {finding['message']}"
 

@@ -14,6 +14,7 @@ from lepton.core.types import Json
 from lepton.formats import _read, _splits
 from lepton.stages import _adapt, _origin, _plans
 
+_PLACE = "A path starts from the recipe's folder"
 _BEGINNINGS = ("start", "adapter")
 """The settings of [train] that are paths."""
 
@@ -194,7 +195,15 @@ def _task_faults(task: Any, resolved: Mapping[str, Any]) -> list[UserError]:
 def _data_faults(data: Any, base: Path) -> list[UserError]:
     if not isinstance(data, Mapping):
         return []
-    return [*_source_faults(data.get("source"), base), *_split_faults(data.get("split"))]
+    decided = _corrections_faults(data.get("corrections"), base)
+    return [*_source_faults(data.get("source"), base), *_split_faults(data.get("split")), *decided]
+
+
+def _corrections_faults(path: Any, base: Path) -> list[UserError]:
+    if not isinstance(path, str) or (base / path).is_file():
+        return []
+    remedy = f"lepton review DATA --import FILE --by NAME -c {path} makes it"
+    return [UserError("[data.corrections] is no file", rule=_PLACE, received=path, remedy=remedy)]
 
 
 def _pass_faults(compress: Any) -> list[UserError]:
@@ -224,10 +233,7 @@ def _source_faults(source: Any, base: Path) -> list[UserError]:
         return [UserError("[data.source] has a password in it", rule=rule, remedy="Set such a variable instead")]
     asked = [item for item in named if not _read.is_address(item)]
     missing = [item for item in asked if not item.strip() or "\0" in item or not (base / item).exists()]
-    return [
-        UserError("[data.source] does not exist", rule="A path starts from the recipe's folder", received=item)
-        for item in missing
-    ]
+    return [UserError("[data.source] does not exist", rule=_PLACE, received=item) for item in missing]
 
 
 def models_for(task: str) -> list[str]:

@@ -211,17 +211,19 @@ def _room_files(room: str) -> list[Path]:
 
 
 def _data_state(recipe: Recipe) -> dict[str, Any]:
-    """Names, sizes and times of the source's files: what changes when the user's data changes.
+    """Names, sizes and times of the source's files, and the corrections: what changes when the user's data changes.
 
     Databases have no such signs, so they are read.
     """
-    source = recipe.table["data"]["source"]
+    source, decided = (recipe.table["data"][name] for name in ("source", "corrections"))
     paths = list(source.values() if isinstance(source, Mapping) else [source])
+    corrected = {"corrections": files.sha256(recipe.base / decided)} if decided else {}
     if any(map(_read.is_address, paths)):
-        return {"read": _content(recipe)}
+        return {"read": _content(recipe), **corrected}
     found = [recipe.base / path for path in paths]
     everything = [item for path in found for item in (sorted(path.rglob("*")) if path.is_dir() else [path])]
-    return {str(item): [item.stat().st_size, item.stat().st_mtime_ns] for item in everything if item.is_file()}
+    state = {str(item): [item.stat().st_size, item.stat().st_mtime_ns] for item in everything if item.is_file()}
+    return {**state, **corrected}
 
 
 def _content(recipe: Recipe) -> str:

@@ -6,17 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from lepton.core import files, plugins
+from lepton.core import files
 from lepton.core.types import Record
-from lepton.metrics import _intervals
 from lepton.runtime import app as apps
-from lepton.stages import _assemble, _encoded, _plans, _scores
+from lepton.stages import _assemble, _label_scores, _leak_scores, _plans, _rivals, _scores, _weakest
 from lepton.stages._plans import REFERENCE
 from lepton.stages._records import read_records
 from lepton.stages._stage import Stage
-from lepton.training import baselines
 
 SECTION = "evaluate"
 AFTER = ("prepare", "train", "compress")
@@ -28,8 +24,8 @@ MEASURES = True
 class Settings:
     """How the test set is read. operating_point: for two classes, how the threshold is chosen on the validation set.
 
-    specificity: the least specificity; cost: what a missed positive costs against a false alarm. slices: fields to
-    report separately. linear: whether the linear baseline is fitted.
+    slices: fields whose values are reported separately; those that part the records well, and what can be measured of
+    the inputs, are without being named. linear: whether the linear baseline is fitted.
     """
 
     linear: bool = True
@@ -48,6 +44,8 @@ def run(stage: Stage) -> None:
     decode = work.decode()
     winner, reference = work.app(work.winner["folder"], decode), work.app(f"plans/{REFERENCE}")
     test = work.records("test")
+    declared = stage.settings.slices or []
+    _weakest.check(test, declared)
     found = _answered(winner, test)
     scores = _scores.scored(stage.task, (test, found), work.classes, seed=stage.seed)
     stage.write("decode.json", decode)
@@ -55,13 +53,15 @@ def run(stage: Stage) -> None:
     stage.fact(
         n=len(test),
         metrics=scores,
-        leaks=_leaks(work, (test, found)),
+        as_given=_label_scores.as_given(stage, (test, found), work.classes),
+        doubtful=_label_scores.doubtful(stage, (test, found)),
+        leaks=_leak_scores.told(stage, (test, found), work.classes),
         decode=decode,
         reference=_scores.scored(stage.task, (test, _answered(reference, test)), work.classes, seed=stage.seed),
         baselines=work.baselines(test),
         details=_scores.details(stage.task, (test, found), work.classes),
         mistakes=_scores.mistakes(stage, (test, found)),
-        slices=_slices(stage, test, found),
+        slices=_weakest.rows(stage.task, (test, found), work.classes, declared=declared, seed=stage.seed),
         validation={"n": len(work.records("validation"))},
     )
     stage.fact(beaten=_beaten(stage.facts))
@@ -99,23 +99,11 @@ class _Work:
 
     def baselines(self, test: Sequence[Record]) -> list[dict[str, Any]]:
         """Majority and linear baselines on the same test records."""
-        train = self.records("train")
-        name, fitted = _encoded.load(self.stage.parents["train"])
-        arrays: list[Any] = []
-        asked: list[Any] = []
-        if not isinstance(train[0].raw, str):
-            encode = _encoded.encoder(name, fitted)
-            arrays, asked = _encoded.encode(train, encode), _encoded.encode(test, encode)
-        found = [("majority class", baselines.majority(train))]
-        if self.stage.settings.linear:
-            found.append(baselines.linear(train, arrays, self.stage.seed))
-        classes = self.classes
+        train, rivals = self.records("train"), _rivals.Rivals(self.stage, test)
+        found = [rivals.majority(train), *([rivals.linear(train)] if self.stage.settings.linear else [])]
         return [
-            {
-                "name": title,
-                "metrics": _scores.scored(self.stage.task, (test, predict(test, asked)), classes, seed=self.stage.seed),
-            }
-            for title, predict in found
+            {"name": name, "metrics": _scores.scored(self.stage.task, (test, own), self.classes, seed=self.stage.seed)}
+            for name, own in found
         ]
 
 
@@ -128,42 +116,8 @@ def _write_answers(stage: Stage, test: Sequence[Record], found: Sequence[Any]) -
     files.write_text(stage.folder / "answers.jsonl", lines)
 
 
-def _leaks(work: _Work, answered: _scores.Answered) -> dict[str, Any]:
-    """How many test records also stand in the given train split, and the scores on the others, if there are both."""
-    leaked = set(work.stage.read("prepare", "leaks.json"))
-    others = [(record, answer) for record, answer in zip(*answered, strict=True) if record.id not in leaked]
-    count = len(answered[0]) - len(others)
-    if not count or not others:
-        return {"n": count, "metrics": None}
-    records, answers = zip(*others, strict=True)
-    stage = work.stage
-    metrics = _scores.scored(stage.task, (records, answers), work.classes, seed=stage.seed)
-    return {"n": count, "metrics": metrics}
-
-
 def _answered(app: apps.App, records: Sequence[Record]) -> list[Any]:
     return list(app.predict([record.read() for record in records]))
-
-
-def _slices(stage: Stage, test: Sequence[Record], found: Sequence[Any]) -> list[dict[str, Any]]:
-    """The default metric for each value of the fields asked for, the weakest first."""
-    rows = []
-    for field in stage.settings.slices or ():
-        values = np.array([record.fields.get(field, "") for record in test])
-        for value in sorted(set(values)):
-            rows.append({"field": field, "value": value, **_slice(stage, (test, found), values == value)})
-    return sorted(rows, key=lambda row: row["metric"]["value"])
-
-
-def _slice(stage: Stage, pair: tuple[Sequence[Record], Sequence[Any]], inside: np.ndarray) -> dict[str, Any]:
-    test, found = pair
-    picked = np.flatnonzero(inside).tolist()
-    task = plugins.load("tasks", stage.task)
-    metric = plugins.load("metrics", task.METRICS[0])
-    truth = [test[index].label for index in picked]
-    table = metric.table(truth, [found[index] for index in picked], stage.read("prepare", "classes.json"))
-    value, low, high, _ = _intervals.interval(metric, table, seed=stage.seed)
-    return {"n": len(picked), "metric": {"value": value, "low": low, "high": high}}
 
 
 def _beaten(facts: Mapping[str, Any]) -> str | None:

@@ -1,27 +1,34 @@
-"""Prepare: read the data, audit it, set leaks aside, split."""
+"""Prepare: read the data, apply corrections, audit it, set leaks aside, split, and clean where that is asked for."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from lepton.checks._audit import findings
 from lepton.checks._content import digests
-from lepton.checks._near import pairs, tied
-from lepton.core import plugins
+from lepton.checks._finding import Finding
+from lepton.checks._near import Pair, pairs, tied
+from lepton.core import labels, plugins
 from lepton.core.errors import UserError
 from lepton.core.settings import Plugin, Range
 from lepton.core.types import Reading, Record
 from lepton.formats import _read, _splits
-from lepton.stages import _previews, _usable
+from lepton.mending.corrections import Correction, standing
+from lepton.mending.mended import Mended, mend, version
+from lepton.stages import _clean, _leaks, _out_of_fold, _previews, _usable
+from lepton.stages._leaks import Leaks
+from lepton.stages._out_of_fold import Asked
 from lepton.stages._records import write_records
 from lepton.stages._stage import Stage
 
 SECTION = "data"
 AFTER: tuple[str, ...] = ()
-ROOMS = ("formats", "checks", "core")
+ROOMS = ("formats", "checks", "mending", "core")
 MEASURES = False
+
+_SHOWN = 50  # of the labels that were cleaned, in the report
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +38,12 @@ class Settings:
     source: a built-in name, a path, or a table {train, validation, test}. format: sniffed when left out; a name,
     or a table {name, settings}. pattern:
     fields of file names, such as "{label}_{speaker}_{index}.wav". text, label: names of columns or fields. split:
-    shares of test and validation, `group`, or values of fields such as {test = {speaker = ["theo"]}}. leaks: what to
-    do with training records that stand in a given test or validation split. max_bad: largest share of unreadable
-    records. transform: how raw inputs become arrays; the model's own when left out.
+    shares of test and validation, `group`, `time` (a field: the latest records are held out), or values of fields
+    such as {test = {speaker = ["theo"]}}. leaks: what to do with training records that stand in a given test or
+    validation split. max_bad: largest share of unreadable records. transform: how raw inputs become arrays; the
+    model's own when left out. corrections: a file that `lepton review` keeps. label_errors: whether models look for
+    wrong labels. clean: what to do with training labels that are more likely wrong than right, where that helps:
+    leave them out, replace them, or ("auto") the better of both. minutes: how long models may judge labels, each time.
     """
 
     source: str | dict[str, str]
@@ -45,6 +55,15 @@ class Settings:
     leaks: Literal["drop", "block", "allow"] = "drop"
     max_bad: Annotated[float, Range(0, 1)] = 0.05
     transform: Annotated[str | dict[str, Any] | None, Plugin("transforms", "fit")] = None
+    corrections: str | None = None
+    label_errors: bool = False
+    clean: Literal["none", "auto", "drop", "relabel"] = "none"
+    minutes: Annotated[float, Range(0.1, 10_000)] = 5.0
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The rules of cleaning that are tried."""
+        return {"none": (), "auto": _clean.RULES}.get(self.clean, (self.clean,))
 
 
 def inputs(recipe: Mapping[str, Any]) -> Any:
@@ -53,31 +72,111 @@ def inputs(recipe: Mapping[str, Any]) -> Any:
 
 
 def run(stage: Stage) -> None:
-    """Write `records.jsonl` (every usable record with its split), `classes.json` and `leaks.json` (leaked test ids)."""
+    """Write `records.jsonl` (every usable record with its split), `classes.json`, and what was done to the data.
+
+    `aside/records.jsonl` has the training records that were set aside, `leaks.json` the leaked ids, `given.json` the
+    labels that corrections changed, `doubts.json` the test labels that look wrong, `clean.json` the labels cleaned.
+    """
     chosen: Settings = stage.settings
     task = plugins.load("tasks", stage.task)
     reading = _readable(read(chosen, stage.base, task.MODALITY), task.MODALITY, chosen)
-    known = digests(reading.records, progress=stage.progress)
-    near = pairs(reading.records, known, progress=stage.progress)
-    leaks = _leaks(reading.records, known)
-    records = _without_leaks(reading.records, leaks, chosen.leaks)
-    records = _splits.carve(records, split=chosen.split or {}, clusters={**known, **tied(near)}, seed=stage.seed)
+    work = _Work.of(stage, reading.records)
+    records, aside = _parted(work.done.records, work.leaks, chosen.leaks)
+    records = _splits.carve(records, split=chosen.split or {}, clusters=work.clusters, seed=stage.seed)
     classes = task.classes([record.label for record in records if record.split == "train"])
-    found = findings(reading.records, {"digests": known, "near": near})
-    write_records(stage.folder / "records.jsonl", records)
+    cleaned, told = work.cleaned(records)
+    found, notes = work.findings(records)
+    write_records(stage.folder / "records.jsonl", cleaned)
+    write_records(stage.folder / "aside" / "records.jsonl", aside)
     stage.write("classes.json", classes)
-    stage.write("leaks.json", _in_train(reading.records, known))
+    stage.write("leaks.json", {"train": work.leaks.train(), "test": work.leaked_tests()})
+    stage.write("given.json", work.done.given)
+    stage.write("doubts.json", work.doubts(records, found))
     stage.fact(
         modality=task.MODALITY,
         classes=classes,
-        counts=_counts(records),
-        records=len(records),
+        counts=_counts(cleaned),
+        records=len(cleaned),
+        version=version(reading.records, work.digests, work.corrections.values()),
         bad=[asdict(bad) for bad in reading.bad],
-        notes=list(reading.notes),
-        leaks={"policy": chosen.leaks, "train": sorted({pair[0] for pair in leaks}), "pairs": leaks},
+        notes=[*reading.notes, *notes],
+        corrections=work.corrected(records),
+        leaks={"policy": chosen.leaks, "train": work.leaks.train()["exact"], **asdict(work.leaks)},
         findings=[asdict(finding) for finding in found],
-        examples=_previews.examples(stage, [item for item in records if item.split == "train"], task.MODALITY),
+        clean=told,
+        examples=_previews.examples(stage, [item for item in cleaned if item.split == "train"], task.MODALITY),
     )
+
+
+@dataclass(frozen=True)
+class _Work:
+    """The usable records with their contents compared, and corrected."""
+
+    stage: Stage
+    digests: Mapping[str, str]
+    near: Sequence[Pair]
+    corrections: Mapping[str, Correction]
+    done: Mended
+    leaks: Leaks
+
+    @classmethod
+    def of(cls, stage: Stage, records: Sequence[Record]) -> "_Work":
+        known = digests(records, progress=stage.progress)
+        near = pairs(records, known, progress=stage.progress)
+        named = stage.settings.corrections
+        decided = standing(stage.base / named) if named else {}
+        done = mend(records, known, decided)
+        return cls(stage, known, near, decided, done, _leaks.find(done.records, known, near))
+
+    @property
+    def clusters(self) -> dict[str, Hashable]:
+        """Record id -> what it is one with: its content, or its near-duplicates."""
+        return {**self.digests, **tied(self.near)}
+
+    @property
+    def asked(self) -> Asked:
+        """How labels are judged."""
+        minutes = self.stage.settings.minutes
+        return Asked(seed=self.stage.seed, minutes=minutes, clusters=self.clusters, progress=self.stage.progress)
+
+    def leaked_tests(self) -> dict[str, list[str]]:
+        """The records of a given test split of which something stands in train too."""
+        return _leaks.in_train(self.done.records, self.digests, self.near)
+
+    def findings(self, records: Sequence[Record]) -> tuple[list[Finding], list[str]]:
+        """What the checks find, with the models' predictions where these are asked for, and remarks."""
+        given: dict[str, Any] = {"digests": self.digests, "near": self.near}
+        chosen: Settings = self.stage.settings
+        if not (chosen.label_errors or chosen.rules):
+            return findings(self.done.records, given), []
+        judged = _out_of_fold.predictions(records, self.asked)
+        more = {"predictions": judged.predictions} if judged.predictions else {}
+        return findings(self.done.records, {**given, **more}), list(judged.notes)
+
+    def cleaned(self, records: Sequence[Record]) -> tuple[Sequence[Record], dict[str, Any] | None]:
+        """The records after cleaning and what there is to tell of it; None where it is not asked for."""
+        rules = self.stage.settings.rules
+        if not rules:
+            return records, None
+        done = _clean.clean(records, _clean.How(self.stage.task, rules, self.asked, self.done.judged))
+        rows = done.facts.pop("records", [])
+        self.stage.write("clean.json", rows)
+        return done.records, {**done.facts, "records": rows[:_SHOWN]}
+
+    def corrected(self, records: Sequence[Record]) -> dict[str, Any] | None:
+        """What the corrections did; None where no file of them is named."""
+        if self.stage.settings.corrections is None:
+            return None
+        changed = Counter(str(record.split) for record in records if record.id in self.done.given)
+        confirmed = len(self.done.judged) - len(self.done.given)
+        lost = [item.record for item in self.done.lost]
+        return {"file": self.stage.settings.corrections, "changed": dict(changed), "confirmed": confirmed, "lost": lost}
+
+    def doubts(self, records: Sequence[Record], found: Sequence[Finding]) -> dict[str, str | None]:
+        """The test records whose labels look wrong and were not decided on, with what they may be."""
+        test = {record.id for record in records if record.split == "test"} - self.done.judged
+        wrong = [suspect for finding in found if finding.check == "label_errors" for suspect in finding.records]
+        return {suspect.id: suspect.suggested for suspect in wrong if suspect.id in test}
 
 
 def read(chosen: Settings, base: Path, modality: str) -> Reading:
@@ -109,35 +208,21 @@ def _readable(reading: Reading, modality: str, chosen: Settings) -> Reading:
     return Reading([record for record in reading.records if record.id not in names], bad, reading.notes)
 
 
-def _leaks(records: Sequence[Record], known: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Pairs (training record, record of a given test or validation split) of the same content."""
-    held_out: dict[str, str] = {}
-    for record in records:
-        if record.split in ("test", "validation"):
-            held_out.setdefault(known[record.id], record.id)
-    train = (record.id for record in records if record.split == "train")
-    return [(name, held_out[known[name]]) for name in train if known[name] in held_out]
-
-
-def _in_train(records: Sequence[Record], known: Mapping[str, str]) -> list[str]:
-    """The records of a given test split whose content stands in the given train split too."""
-    train = {known[record.id] for record in records if record.split == "train"}
-    return [record.id for record in records if record.split == "test" and known[record.id] in train]
-
-
-def _without_leaks(records: Sequence[Record], leaks: Sequence[tuple[str, str]], policy: str) -> list[Record]:
-    if leaks and policy == "block":
-        names = ", ".join(f"{train} = {other}" for train, other in leaks[:5])
+def _parted(records: Sequence[Record], leaks: Leaks, policy: str) -> tuple[list[Record], list[Record]]:
+    """The records to go on with, and the training records that are set aside since they leaked."""
+    if leaks.pairs and policy == "block":
+        names = ", ".join(f"{train} = {other}" for train, other in leaks.pairs[:5])
         rule = "No record of the test or validation split may stand in train"
-        raise UserError(f"{len(leaks)} leaked records", rule=rule, received=names, remedy='Say data.leaks = "drop"')
-    dropped = {train for train, _ in leaks} if policy == "drop" else set()
-    return [record for record in records if record.id not in dropped]
+        raise UserError(
+            f"{len(leaks.pairs)} leaked records", rule=rule, received=names, remedy='Say data.leaks = "drop"'
+        )
+    dropped = {train for train, _ in leaks.pairs} if policy == "drop" else set()
+    return [item for item in records if item.id not in dropped], [item for item in records if item.id in dropped]
 
 
 def _counts(records: Sequence[Record]) -> dict[str, dict[str, int]]:
-    """Records of each class in each split; entities of each type where labels are spans."""
+    """Records of each class in each split; entities or boxes of each type where labels are such."""
     counts: dict[str, Counter[str]] = {}
     for record in records:
-        names = [record.label] if isinstance(record.label, str) else [span.label for span in record.label or ()]
-        counts.setdefault(str(record.split), Counter()).update(names)
+        counts.setdefault(str(record.split), Counter()).update(labels.names(record.label))
     return {split: dict(counter) for split, counter in counts.items()}
