@@ -59,6 +59,22 @@ def test_a_class_that_is_often_mislabelled_is_more_suspect_than_plain_doubt_has_
     assert precision(_label_quality.doubts(given, probabilities).wrong, flipped) > precision(plain, flipped) + 0.05
 
 
+@pytest.mark.parametrize(("rate", "sure"), [(0.1, 4.0), (0.2, 2.0), (0.4, 4.0)])
+def test_probabilities_add_up_to_what_is_expected_in_the_order_of_suspicion(noisy, rate, sure):
+    _, given, probabilities = noisy(rate, sure=sure)
+    found = _label_quality.doubts(given, probabilities)
+    assert found.wrong.sum() == pytest.approx(found.expected)
+    assert (np.diff(found.wrong[np.argsort(found.suspicion)]) >= 0).all()
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.3])
+def test_of_labels_called_likely_wrong_most_are(noisy, rate):
+    true, given, probabilities = noisy(rate, sure=2.5)
+    likely = _label_quality.doubts(given, probabilities).wrong > 0.8
+    assert likely.sum() > 10
+    assert (given != true)[likely].mean() > 0.8
+
+
 def test_the_order_of_records_changes_nothing(noisy):
     _, given, probabilities = noisy(0.1)
     turned = _label_quality.doubts(given[::-1], probabilities[::-1].copy())

@@ -34,6 +34,8 @@ _STEPS = 4
 _PLAIN = 1 / 3
 """What the plain doubt counts for beside Bayes' rule, in log-odds."""
 
+_FARTHEST = 60.0
+_HALVINGS = 60
 _BLOCK = 4096
 _LEAST = 1e-12
 _CALM = 0.005  # the least noise that is believed in
@@ -41,26 +43,47 @@ _CALM = 0.005  # the least noise that is believed in
 
 @dataclass(frozen=True)
 class Doubts:
-    """`wrong`: the probability that each given label is wrong (N,). `likeliest`: the best other class (N,).
+    """What is thought of N labels.
 
-    `expected` is about how many are wrong in all, by a prior that credits no class with more noise than all have.
+    `wrong`: the probability that each is wrong (N,), whose sum is `expected`, about how many are. `likeliest`: the best
+    other class (N,). `suspicion`: the same order in [0, 1], not held to that sum: too high where models are weak.
     """
 
     wrong: np.ndarray
+    suspicion: np.ndarray
     likeliest: np.ndarray
-    expected: int
+    expected: float
 
 
 def doubts(given: np.ndarray, probabilities: np.ndarray) -> Doubts:
-    """Judge `given` labels, int (N,), by out-of-sample `probabilities` (N, C); every class must be given somewhere."""
+    """Judge `given` labels, int (N,), by out-of-sample `probabilities` (N, C); every class must be given somewhere.
+
+    How many are wrong is told too high by the noise as counted, which holds the mistakes of models as well, and too
+    low by noise that is the same for all classes. Their geometric mean is believed.
+    """
     counts = _counted(given, probabilities)
     shares = np.bincount(given, minlength=len(counts)) / len(given)
+    rows = np.arange(len(given))
     true = _true(given, probabilities, _noise(counts, given, np.tile(shares, (len(counts), 1))))
     even = _true(given, probabilities, _noise(counts, given, _even(counts, shares)))
-    rows = np.arange(len(given))
-    odds = (1 - _PLAIN) * _log_odds(true[rows, given]) + _PLAIN * _log_odds(probabilities[rows, given])
+    odds = -(1 - _PLAIN) * _log_odds(true[rows, given]) - _PLAIN * _log_odds(probabilities[rows, given])
+    expected = float(np.sqrt((1 - true[rows, given]).sum() * (1 - even[rows, given]).sum()))
     true[rows, given] = -1
-    return Doubts(1 / (1 + np.exp(odds)), true.argmax(axis=1), round(float((1 - even[rows, given]).sum())))
+    return Doubts(_levelled(odds, expected), _chance(odds), true.argmax(axis=1), expected)
+
+
+def _levelled(odds: np.ndarray, total: float) -> np.ndarray:
+    """Probabilities in the order of log-odds (N,) whose sum is `total`: all odds are lowered alike, by bisection."""
+    low, high = -_FARTHEST, _FARTHEST
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _chance(odds - middle).sum() > total else (low, middle)
+    return _chance(odds - low)
+
+
+def _chance(odds: np.ndarray) -> np.ndarray:
+    chances: np.ndarray = 1 / (1 + np.exp(-odds))
+    return chances
 
 
 def _log_odds(chances: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ ABOUT = "labels"
 
 _LIKELY = 0.5
 _POSSIBLE = 0.2
-"""The probability of being wrong from which a label is named: looking goes on until most turn out to be right."""
+"""The suspicion from which a label is named: more than are wrong, since looking stops where most turn out right."""
 
 
 def find(records: Sequence[Record], *, predictions: Predictions) -> list[Finding]:
@@ -30,14 +30,15 @@ def find(records: Sequence[Record], *, predictions: Predictions) -> list[Finding
     """
     doubts = _label_quality.doubts(predictions.given, predictions.probabilities)
     order = np.argsort(-doubts.wrong, kind="stable")
-    worst = order[: max(doubts.expected, int((doubts.wrong > _POSSIBLE).sum()))]
+    expected = round(doubts.expected)
+    worst = order[: max(expected, int((doubts.suspicion > _POSSIBLE).sum()))]
     by_id = {record.id: record for record in records}
     named = _whole(predictions, doubts, worst) if predictions.places is None else _parts(predictions, doubts, worst)
     suspects = [
         Suspect(name, float(doubts.wrong[row]), label_text(by_id[name].label), _suggested(by_id[name].label, changed))
         for name, row, changed in named
     ]
-    return [_finding(suspects, by_id, doubts.expected)] if suspects else []
+    return [_finding(suspects, by_id, expected)] if suspects else []
 
 
 Change = str | Mapping[tuple[int, int], str]
@@ -59,7 +60,7 @@ def _parts(predictions: Predictions, doubts: Doubts, worst: np.ndarray) -> Named
     for row in worst.tolist():
         rows.setdefault(predictions.records[row], []).append(row)
     for name, found in rows.items():
-        wrong = [row for row in found if doubts.wrong[row] > _LIKELY] or found[:1]
+        wrong = [row for row in found if doubts.suspicion[row] > _LIKELY] or found[:1]
         yield name, found[0], {places[row]: predictions.classes[doubts.likeliest[row]] for row in wrong}
 
 

@@ -56,12 +56,13 @@ class Found:
 class Judged:
     """By record id: the probability that its label is `wrong`, and the likeliest other class, `suggested`.
 
-    Both are empty where nothing could be judged, which `notes` then say. `expected` is about how many labels are wrong.
+    Both are empty where nothing could be judged, which `notes` then say. `expected`, the sum of the probabilities, is
+    about how many labels are wrong.
     """
 
     wrong: Mapping[str, float]
     suggested: Mapping[str, str]
-    expected: int
+    expected: float
     notes: Sequence[str] = ()
 
 
@@ -83,7 +84,7 @@ def suspects(records: Sequence[Record], asked: Asked) -> Judged:
     """
     found = predictions([record for record in records if isinstance(record.label, str)], asked)
     if found.predictions is None:
-        return Judged({}, {}, 0, found.notes)
+        return Judged({}, {}, 0.0, found.notes)
     judged = found.predictions
     doubts = _label_quality.doubts(judged.given, judged.probabilities)
     others = [judged.classes[place] for place in doubts.likeliest]
@@ -206,7 +207,7 @@ def _answered(case: _Case, given: np.ndarray, *, asked: Asked, deadline: float) 
             if len(found) < len(case.learners) and number:
                 return _averaged(rounds), [_cut_short(number, asked.minutes)]
             rounds.append(_pool.pooled(found, given))
-            lesson = replace(lesson, weights=1 - _label_quality.doubts(given, _averaged(rounds)).wrong)
+            lesson = replace(lesson, weights=1 - _label_quality.doubts(given, _averaged(rounds)).suspicion)
     return _averaged(rounds), []
 
 
