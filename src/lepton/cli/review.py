@@ -3,9 +3,9 @@
 import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lepton.cli import _data
+from lepton.cli import _data, _models
 from lepton.cli._output import note, print_json, progress
 from lepton.core.errors import UserError
 
@@ -23,6 +23,7 @@ _SHOWN = 5
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     _data.arguments(parser)
+    _models.arguments(parser)
     parser.add_argument(
         "-o", "--out", default="review", metavar="DIR", help="write the queue there (default review): "
         "review.csv, and for Label Studio label_studio.json with label_studio.xml",
@@ -53,16 +54,16 @@ def main(args: argparse.Namespace) -> int:
 
 def _export(args: argparse.Namespace) -> int:
     from lepton.checks import _content
-    from lepton.mending import mended, queue
+    from lepton.mending import labels, mended, queue
 
     records = _data.read(args).records
     shown = progress(quiet=args.json)
     digests = _content.digests(records, progress=shown)
     known = _data.decided(args.corrections) if Path(args.corrections).exists() else {}
     done = mended.mend(records, digests, known)
-    found = queue.doubts(done.records, _findings(done.records, digests, quiet=args.json), digests)
+    found = queue.doubts(done.records, _findings(args, done.records, digests), digests)
     left = [doubt for doubt in found if doubt.record.id not in done.judged]
-    paths = _write(Path(args.out), left)
+    paths = _write(Path(args.out), left, labels.known(done.records))
     told = {"doubtful": len(left), "judged": len(done.judged), "lost": [item.record for item in done.lost]}
     if args.json:
         print_json({**told, "files": [str(path) for path in paths]})
@@ -74,40 +75,28 @@ def _export(args: argparse.Namespace) -> int:
     return 0
 
 
-def _findings(records: "Sequence[Record]", digests: Mapping[str, str], *, quiet: bool) -> "list[Finding]":
+def _findings(args: argparse.Namespace, records: "Sequence[Record]", digests: Mapping[str, str]) -> "list[Finding]":
     """What the checks find that need no more than contents and, where models can be had, their predictions."""
     from lepton.checks import _audit, _near
 
-    given: dict[str, Any] = {"digests": digests}
-    try:
-        from lepton.stages import _out_of_fold
-    except ModuleNotFoundError as error:
-        note(f'label errors were not looked for: {error.name} is missing (pip install "lepton-transfer[train]")')
-        return _audit.findings(records, given)
-    shown = progress(quiet=quiet)
-    clusters = {**digests, **_near.tied(_near.pairs(records, digests, progress=shown))}
-    asked = _out_of_fold.Asked(clusters=clusters, progress=shown)
-    found = _out_of_fold.predictions(records, asked)
-    for line in found.notes:
+    shown = progress(quiet=args.json)
+    clusters = _near.tied(_near.pairs(records, digests, progress=shown))
+    judged, notes = _models.predictions(args, records, clusters=clusters, progress=shown)
+    for line in notes:
         note(line)
-    if found.predictions is not None:
-        given["predictions"] = found.predictions
-    return _audit.findings(records, given)
+    return _audit.findings(records, {"digests": digests, **judged})
 
 
-def _write(folder: Path, found: "Sequence[Doubt]") -> list[Path]:
+def _write(folder: Path, found: "Sequence[Doubt]", names: Sequence[str]) -> list[Path]:
+    """Write the queue as a table and as tasks, which choose from `names`, and give the files."""
     from lepton.core import files
-    from lepton.core.labels import names as classes_of
-    from lepton.mending import label_studio, labels, queue
+    from lepton.mending import label_studio, queue
 
     paths = [folder / name for name in ("review.csv", "label_studio.json", "label_studio.xml")]
     # The mark at the beginning tells spreadsheets that the table is in UTF-8.
     files.write_text(paths[0], "\ufeff" + queue.table(found))
     files.write_json(paths[1], label_studio.tasks(found))
-    records = [doubt.record for doubt in found]
-    suggested = {name for doubt in found for name in classes_of(doubt.suggested)}
-    names = sorted({*labels.known(records), *suggested})
-    files.write_text(paths[2], label_studio.layout(records[0], names) if records else "<View/>\n")
+    files.write_text(paths[2], label_studio.layout(found[0].record, names) if found else "<View/>\n")
     return paths
 
 

@@ -28,6 +28,7 @@ def data(told: Told, media: Media) -> View | None:
     place = told.place("prepare")
     return {
         "records": facts.get("records"),
+        "version": facts.get("version"),
         **counts(facts),
         "entities": facts.get("records") != sum(sum(own.values()) for own in (facts.get("counts") or {}).values()),
         "findings": [_finding(item) for item in facts.get("findings") or []],
@@ -94,18 +95,6 @@ def confused(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> list[Vi
     return sorted(found, key=lambda pair: pair["count"], reverse=True)[:_PAIRS]
 
 
-def without_leaks(told: Told) -> str:
-    """The first metric without the test records that also stand in train, or nothing where there are none."""
-    leaks = told.stage("evaluate").get("leaks") or {}
-    if not leaks.get("n"):
-        return ""
-    records = "test record that also stands" if leaks["n"] == 1 else f"{leaks['n']:,} test records that also stand"
-    if not leaks["metrics"]:
-        return "Every test record also stands in the given train split."
-    name, score = next(iter(leaks["metrics"].items()))
-    return f"Without the {records} in the given train split: {_words.metric(name)} {_words.interval(score)}."
-
-
 def mistakes(told: Told, media: Media) -> list[View]:
     """The wrong answers that were given with most confidence."""
     place = told.place("evaluate")
@@ -113,7 +102,7 @@ def mistakes(told: Told, media: Media) -> list[View]:
 
 
 def slices(told: Told) -> list[View]:
-    """The first metric for each value of the fields that the recipe names, the weakest first."""
+    """The first metric of each slice, the weakest first."""
     return [
         {**row, "words": _words.interval(row["metric"]), "bar": _slice_bar(row)}
         for row in told.stage("evaluate").get("slices") or []

@@ -6,7 +6,7 @@ from typing import Any
 
 from lepton.core import files
 from lepton.core.errors import MissingExtra
-from lepton.report import _answers, _damage, _results, _steps
+from lepton.report import _answers, _damage, _mending, _results, _steps
 from lepton.report._headline import headline
 from lepton.report._media import Media
 from lepton.report._told import Told
@@ -63,13 +63,16 @@ def _view(told: Told) -> dict[str, Any]:
         "contract": _results.contract(told),
         "refused": told.events.get("refused", {}).get("message"),
         "scores": _results.scores(told),
-        "without_leaks": _answers.without_leaks(told),
+        "label_notes": _mending.labels(told),
+        "corrections": _mending.corrections(told),
+        "cleaning": _mending.cleaning(told),
         "steps": _steps.steps(told),
         "damage": _damage.damage(told, media),
         "learning": _results.learning(told),
         "tried": _results.tried(told),
         "answers": _answers.answers(told),
         "slices": _answers.slices(told),
+        "weakest": _mending.weakest(told),
         "mistakes": _answers.mistakes(told, media),
         "data": _answers.data(told, media),
         "parity": _results.parity(told),
