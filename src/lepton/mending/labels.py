@@ -56,7 +56,9 @@ def check_known(label: Label, classes: Sequence[str]) -> None:
     strange = [name for name in names(label) if name not in classes]
     if strange:
         fault = plugins.unknown("class", strange[0], list(classes))
-        raise UserError(fault.what, rule=fault.rule, received=strange[0], remedy="Say --new-labels if it is meant")
+        raise UserError(
+            fault.what, rule=fault.rule, received=strange[0], remedy=f"{fault.remedy}; say --new-labels if it is meant"
+        )
 
 
 def _entities(text: str) -> list[Span]:
