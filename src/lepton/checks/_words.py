@@ -9,8 +9,9 @@ from lepton.core.types import Box, Label, Mask, Record, Span
 
 
 def several(count: int, thing: str) -> str:
-    """`count` with its noun, in the plural but for one: `1,204 records`."""
-    return f"{count:,} {thing}{'s' * (count != 1)}"
+    """`count` with its noun, in the plural but for one: `1,204 records`, `2 boxes`."""
+    ending = "" if count == 1 else "es" if thing.endswith(("s", "x")) else "s"
+    return f"{count:,} {thing}{ending}"
 
 
 def label_text(label: Label) -> str | None:
@@ -24,7 +25,7 @@ def label_text(label: Label) -> str | None:
 
 def _part_text(part: Span | Box) -> str:
     """An entity as `label[start:end]`, a box as `label[x1,y1,x2,y2]`."""
-    place = f"{part.start}:{part.end}" if isinstance(part, Span) else ",".join(f"{edge:g}" for edge in part[:4])
+    place = f"{part.start}:{part.end}" if isinstance(part, Span) else ",".join(f"{edge:.10g}" for edge in part[:4])
     return f"{part.label}[{place}]"
 
 
