@@ -191,7 +191,20 @@ def _trained(told: Told) -> str:
     count = f"{facts['parameters']:,} weights" if facts.get("parameters") else ""
     took = f"trained in {_words.seconds(facts['seconds'])}" if facts.get("seconds") else ""
     transform = f"inputs through {facts['transform']['name']}" if facts.get("transform") else ""
-    return ", ".join(filter(None, [_words.model(facts.get("model") or {}), count, transform, took]))
+    adapted = _adapted(facts.get("adapt") or {})
+    return ", ".join(filter(None, [_words.model(facts.get("model") or {}), count, transform, took, adapted]))
+
+
+def _adapted(facts: Mapping[str, Any]) -> str:
+    """What was trained of a network that knew something before, and what merging changed."""
+    name = (facts.get("method") or {}).get("name", "full")
+    if name == "full":
+        return "from weights that were there before" if facts.get("start") else ""
+    said = (
+        f"adapted by {name}: {100 * facts['share']:.2g} % of the weights and the head ({facts['head']:,}) were trained"
+    )
+    merging = facts.get("merging")
+    return f"{said}, and merging moved no logit by more than {merging['largest_change']:.1g}" if merging else said
 
 
 def _without_none(value: Any) -> Any:
