@@ -8,19 +8,20 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "lepton"
-HEAVY = {"torch", "transformers", "sklearn", "onnx", "peft", "safetensors", "onnxscript"}
+HEAVY = {"torch", "transformers", "sklearn", "onnx", "peft", "safetensors", "onnxscript", "pydicom", "nibabel"}
 APPLICATION = (
     *("core", "metrics", "transforms", "tasks", "formats", "checks"),
-    *("bundle", "runtime", "streams", "serve", "report", "deploy", "mending"),
+    *("volumes", "bundle", "runtime", "streams", "serve", "report", "deploy", "mending"),
 )
 APART = ("models", "compress", "formats", "metrics", "tasks", "checks", "adapt", "explain", "streams", "deploy", "cli")
 MAY_USE = {
     "core": set(),
     "metrics": {"core"},
-    "transforms": {"core"},
+    "volumes": {"core"},
+    "transforms": {"core", "volumes"},
     "tasks": {"core"},
-    "formats": {"core"},
-    "checks": {"core"},
+    "formats": {"core", "volumes"},
+    "checks": {"core", "volumes"},
     "mending": {"core", "checks"},
     "bundle": {"core"},
     "runtime": {"core", "transforms", "tasks", "metrics", "bundle"},

@@ -1,6 +1,6 @@
 """What a record holds, so that equal contents can be found however they are stored.
 
-Equal means: equal text after NFC and strip, or equal decoded pixels or samples.
+Equal means: equal text after NFC and strip, or equal decoded pixels, voxels or samples.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageOps
 
+from lepton.checks import _volumes
 from lepton.core import machine
 from lepton.core.progress import Progress, Silent
 from lepton.core.types import Record
@@ -38,6 +39,8 @@ def digest(record: Record) -> str:
         return _hash("missing", str(record.raw).encode())
     if isinstance(raw, str):
         return _hash("text", unicodedata.normalize("NFC", raw).strip().encode("utf-8", "surrogatepass"))
+    if _volumes.is_volume(raw):
+        return _volumes.digest(raw) or _hash("bytes", raw)
     return _image(raw) or _sound(raw) or _hash("bytes", raw)
 
 
@@ -76,10 +79,13 @@ def each(
 def open_image(raw: bytes, *, about: int | None = None) -> Image.Image | None:
     """The image upright and loaded, or None where it cannot be decoded or is over the limit.
 
-    With `about` a JPEG may be decoded to fewer pixels, at least so many a side, which is faster.
+    With `about` a JPEG may be decoded to fewer pixels, at least so many a side, which is faster. Of a volume it is the
+    middle slice.
     """
     if is_sound(raw):
         return None
+    if _volumes.is_volume(raw):
+        return _volumes.open_middle(raw)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
