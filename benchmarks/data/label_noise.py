@@ -25,9 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from _environments import python
 from _table import DATA, RESULTS, keep
 
-from lepton.checks import _label_quality
-from lepton.checks._content import digests
-from lepton.checks._near import clusters
+from lepton.checks import _label_quality, _near
 from lepton.checks._predictions import Predictions
 from lepton.cli._output import Lines
 from lepton.core import seeds
@@ -117,7 +115,7 @@ def _predicted(records: Sequence[Record], name: str) -> tuple[Predictions, float
     labels = hashlib.sha256(json.dumps([record.label for record in records]).encode()).hexdigest()[:12]
     path = KEPT / f"{name}-{labels}.pickle"
     if not path.exists():
-        near = {**digests(records), **clusters(records)}
+        near = _near.tied(_near.pairs(records))
         began = time.process_time()
         found = predictions(records, Asked(minutes=60, clusters=near, progress=Lines())).predictions
         path.parent.mkdir(parents=True, exist_ok=True)

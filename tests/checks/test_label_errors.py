@@ -72,3 +72,12 @@ def test_entities_are_named_once_with_the_words_put_right():
     first = finding.records[0]
     assert (first.id, first.given, first.suggested) == ("30", "place[3:7]", "place[3:14]")
     assert len({suspect.id for suspect in finding.records}) == len(finding.records)
+
+
+def test_a_word_taken_from_an_entity_leaves_the_other_words_of_it():
+    text, span = "by Lady Gaga Tour now", Span(3, 17, "person")
+    record = Record("0", text, (span,))
+    suggested = label_errors._suggested(record, {(13, 17): NOTHING})
+    assert suggested == "person[3:12]"
+    assert label_errors._suggested(record, {(3, 7): "group", (8, 12): "group"}) == "group[3:12], person[13:17]"
+    assert label_errors._suggested(record, {(3, 7): NOTHING, (8, 12): NOTHING, (13, 17): NOTHING}) == "no entity"

@@ -11,7 +11,7 @@ from lepton.checks._finding import Finding, Suspect
 from lepton.checks._label_quality import Doubts
 from lepton.checks._predictions import NOTHING, Predictions
 from lepton.checks._words import label_text, several
-from lepton.core.types import Label, Record, Span
+from lepton.core.types import Record, Span
 
 NEEDS = ("predictions",)
 ABOUT = "labels"
@@ -30,15 +30,14 @@ def find(records: Sequence[Record], *, predictions: Predictions) -> list[Finding
     """
     doubts = _label_quality.doubts(predictions.given, predictions.probabilities)
     order = np.argsort(-doubts.wrong, kind="stable")
-    expected = round(doubts.expected)
-    worst = order[: max(expected, int((doubts.suspicion > _POSSIBLE).sum()))]
+    worst = order[: max(round(doubts.expected), int((doubts.suspicion > _POSSIBLE).sum()))]
     by_id = {record.id: record for record in records}
     named = _whole(predictions, doubts, worst) if predictions.places is None else _parts(predictions, doubts, worst)
     suspects = [
-        Suspect(name, float(doubts.wrong[row]), label_text(by_id[name].label), _suggested(by_id[name].label, changed))
+        Suspect(name, float(doubts.wrong[row]), label_text(by_id[name].label), _suggested(by_id[name], changed))
         for name, row, changed in named
     ]
-    return [_finding(suspects, by_id, expected)] if suspects else []
+    return [_finding(suspects, by_id)] if suspects else []
 
 
 Change = str | Mapping[tuple[int, int], str]
@@ -64,23 +63,28 @@ def _parts(predictions: Predictions, doubts: Doubts, worst: np.ndarray) -> Named
         yield name, found[0], {places[row]: predictions.classes[doubts.likeliest[row]] for row in wrong}
 
 
-def _suggested(label: Label, changed: Change) -> str | None:
+def _suggested(record: Record, changed: Change) -> str | None:
     if isinstance(changed, str):
         return changed
-    spans = [span for span in label or () if isinstance(span, Span)]
-    return label_text(_merged([*_kept(spans, list(changed)), *_made(changed)]))
+    spans = [span for span in record.label or () if isinstance(span, Span)]
+    left = [_trimmed(piece, str(record.raw)) for span in spans for piece in _kept(span, sorted(changed))]
+    return label_text(_merged([*(piece for piece in left if piece.start < piece.end), *_made(changed)]))
 
 
-def _kept(spans: Sequence[Span], places: Sequence[tuple[int, int]]) -> Iterator[Span]:
-    """What is left of the entities without the words at `places`."""
-    for span in spans:
-        start = span.start
-        for first, last in sorted(place for place in places if span.start <= place[0] < span.end):
-            if start < first:
-                yield Span(start, first, span.label)
+def _trimmed(piece: Span, text: str) -> Span:
+    """The piece without white space at its ends."""
+    words = text[piece.start : piece.end]
+    return Span(piece.end - len(words.lstrip()), piece.start + len(words.rstrip()), piece.label)
+
+
+def _kept(span: Span, places: Sequence[tuple[int, int]]) -> Iterator[Span]:
+    """What is left of an entity without the words at `places`, in order; it may be the space between two."""
+    start = span.start
+    for first, last in places:
+        if span.start <= first < span.end:
+            yield Span(start, first, span.label)
             start = last
-        if start < span.end:
-            yield Span(start, span.end, span.label)
+    yield Span(start, span.end, span.label)
 
 
 def _made(changed: Mapping[tuple[int, int], str]) -> Iterator[Span]:
@@ -98,7 +102,8 @@ def _merged(spans: Sequence[Span]) -> tuple[Span, ...]:
     return tuple(merged)
 
 
-def _finding(suspects: Sequence[Suspect], records: Mapping[str, Record], expected: int) -> Finding:
+def _finding(suspects: Sequence[Suspect], records: Mapping[str, Record]) -> Finding:
+    expected = round(sum(suspect.score for suspect in suspects))
     splits = Counter(records[suspect.id].split for suspect in suspects)
     where = ", ".join(f"{count:,} in {split}" for split, count in splits.items() if split)
     listed = f"{several(len(suspects), 'label')} may be wrong"
