@@ -3,6 +3,7 @@
 Shapes: B batch, C classes.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -18,6 +19,8 @@ Answer = Sequence[Mapping[str, Any]]
 """Every class as {"label", "score"}, the chosen one first."""
 
 _SHOWN = 5
+_FEW = 32
+"""Classes up to which plain numbers are quicker than arrays: a call of numpy costs as much as ten exponentials."""
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -43,14 +46,20 @@ def answer(run: Callable[[Arrays], Arrays], arrays: Arrays, settings: Mapping[st
     probability is at least that, the first otherwise. Of equal probabilities the class that stands first wins.
     """
     names, decode = settings["classes"], settings.get("decode") or {}
-    chances = softmax(run(arrays)["logits"], temperature=float(decode.get("temperature") or 1.0))
-    threshold = decode.get("threshold")
-    orders = (-chances).argsort(axis=1, kind="stable")
-    if threshold is not None and len(names) == 2:
-        positive = chances[:, 1] >= threshold
-        orders = np.stack([positive, ~positive], 1).astype(np.int64)
-    rows = zip(orders.tolist(), chances.tolist(), strict=True)
-    return [[{"label": names[index], "score": row[index]} for index in order] for order, row in rows]
+    logits, temperature = run(arrays)["logits"], float(decode.get("temperature") or 1.0)
+    if len(names) <= _FEW:
+        rows = [_softmax(row, temperature) for row in logits.tolist()]
+    else:
+        rows = softmax(logits, temperature=temperature).tolist()
+    threshold = decode.get("threshold") if len(names) == 2 else None
+    return [[{"label": names[at], "score": row[at]} for at in _order(row, threshold)] for row in rows]
+
+
+def _order(row: list[float], threshold: float | None) -> Sequence[int]:
+    """The places of classes, the chosen one first; of equal chances the place that comes first stays before."""
+    if threshold is None:
+        return sorted(range(len(row)), key=row.__getitem__, reverse=True)
+    return (1, 0) if row[1] >= threshold else (0, 1)
 
 
 def brief(answer: Answer) -> Answer:
@@ -71,6 +80,14 @@ def softmax(logits: np.ndarray, *, temperature: float = 1.0) -> np.ndarray:
     np.exp(chances, chances)
     chances /= np.add.reduce(chances, -1, keepdims=True)
     return chances
+
+
+def _softmax(row: Sequence[float], temperature: float) -> list[float]:
+    """What `softmax` gives for one row, but for rounding."""
+    top = max(row)
+    powers = [math.exp((value - top) / temperature) for value in row]
+    total = sum(powers)
+    return [power / total for power in powers]
 
 
 def _parts(name: str) -> list[tuple[int, str]]:
