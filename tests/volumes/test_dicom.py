@@ -6,13 +6,14 @@ import struct
 import zlib
 
 import numpy as np
-import pydicom
 import pytest
 from PIL import Image
 
 from lepton.core.errors import BadInput
 from lepton.volumes import pixels
 from lepton.volumes.decode import decode
+
+pydicom = pytest.importorskip("pydicom")
 
 RANDOM = np.random.default_rng(0)
 GREY = RANDOM.integers(-1000, 1000, (5, 7)).astype(np.int16)

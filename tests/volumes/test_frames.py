@@ -6,7 +6,6 @@ PS3.3 C.7.6.2.1.1: the pixel of row r and column c lies at S + c * X * dc + r * 
 import io
 
 import numpy as np
-import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +14,8 @@ from lepton.core.errors import BadInput
 from lepton.volumes import frames, nifti
 from lepton.volumes.decode import decode
 from lepton.volumes.volume import Volume, canonical
+
+pydicom = pytest.importorskip("pydicom")
 
 RANDOM = np.random.default_rng(1)
 VALUES = RANDOM.integers(0, 1000, (4, 3, 5)).astype(np.int16)

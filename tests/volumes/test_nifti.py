@@ -3,13 +3,14 @@
 import gzip
 import io
 
-import nibabel
 import numpy as np
 import pytest
 
 from lepton.core.errors import BadInput
 from lepton.volumes import nifti
 from lepton.volumes.decode import decode
+
+nibabel = pytest.importorskip("nibabel")
 
 RANDOM = np.random.default_rng(2)
 OBLIQUE = np.array([[1.9, 0.2, 0.4, -50], [-0.3, 2.8, 0.5, 20], [-0.4, -0.5, 3.7, 7], [0, 0, 0, 1.0]])

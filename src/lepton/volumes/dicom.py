@@ -46,6 +46,7 @@ _GROUP_LENGTH = b"\x02\x00\x00\x00UL\x04\x00"
 _PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _INFLATED = 1 << 31  # bytes that a deflated file may have
 _DENSEST = 1000  # values that a byte of compressed pixels may stand for ...
+_SHORT, _LONG = 8, 12  # bytes of an element before its value: with implicit kinds of values and with explicit ones
 _ITEM = 8  # bytes that a compressed frame takes at least
 _FREE = 1 << 24  # ... in images of more values than this
 _ADVICE = {
@@ -92,7 +93,7 @@ def is_dicom(head: bytes) -> bool:
 
 
 def header(stream: IO[bytes], size: int) -> "tuple[FileDataset, int]":
-    """The data set before its pixels, and the bytes that are left from there: 0 where it has no pixels.
+    """The data set before its pixels, and how many bytes of pixels are there: 0 where it has none.
 
     `stream` has `size` bytes and stands at its beginning. Raises BadInput for what is no DICOM, MissingExtra without
     pydicom.
@@ -106,8 +107,8 @@ def header(stream: IO[bytes], size: int) -> "tuple[FileDataset, int]":
         stream, size = _inflated(stream, size)
     with quietly("The header cannot be read"):
         data = pydicom.dcmread(stream, force=True, stop_before_pixels=True)
-        at = stream.tell()
-    return data, size - at if _at_pixels(stream) else 0
+        left = size - stream.tell() - (_SHORT if data.original_encoding[0] else _LONG)
+    return data, max(0, left) if _at_pixels(stream) else 0
 
 
 def read(data: bytes, *, max_voxels: int = MAX_VOXELS) -> "tuple[FileDataset, Extent]":

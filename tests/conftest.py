@@ -1,12 +1,10 @@
 """Makers of tiny DICOM and NIfTI files, by the libraries that define them."""
 
 import io
+import zipfile
 
 import numpy as np
 import pytest
-
-pydicom = pytest.importorskip("pydicom")
-nibabel = pytest.importorskip("nibabel")
 
 AXIAL = (1, 0, 0, 0, 1, 0)
 
@@ -20,6 +18,7 @@ def own_home(tmp_path, monkeypatch):
 @pytest.fixture
 def dicom():
     """Bytes of a DICOM file: dicom(stored values (R, C), (F, R, C) or with colours; elements by keyword)."""
+    pydicom = pytest.importorskip("pydicom")
 
     def make(pixels, *, syntax="1.2.840.10008.1.2.1", bits=None, **elements):
         pixels = np.asarray(pixels)
@@ -57,6 +56,7 @@ def dicom():
 @pytest.fixture
 def slices(dicom):
     """Files of a series in the order of its slices: slices(values (K, R, C), directions=, step=, origin=, spacing=)."""
+    pydicom = pytest.importorskip("pydicom")
 
     def make(values, *, directions=AXIAL, step=(0, 0, 2.5), origin=(-10, -20, 30), spacing=(0.5, 0.75), **elements):
         first = pydicom.uid.generate_uid()
@@ -79,7 +79,6 @@ def slices(dicom):
 @pytest.fixture
 def zipped():
     """A zip of files, in their order."""
-    import zipfile
 
     def make(parts, names=None):
         stream = io.BytesIO()
@@ -94,6 +93,7 @@ def zipped():
 @pytest.fixture
 def nii():
     """Bytes of a NIfTI file: nii(array, affine, kind=, **header fields)."""
+    nibabel = pytest.importorskip("nibabel")
 
     def make(array, affine=None, *, kind="Nifti1Image", **fields):
         placed = np.diag([2.0, 3.0, 4.0, 1.0]) if affine is None else affine
