@@ -48,7 +48,7 @@ def some(raws: Iterable[Raw], limit: int) -> list[Raw]:
 def stacked(samples: Sequence[Arrays]) -> Arrays:
     """Samples of equal shapes as one batch: each array gets a first axis."""
     if len(samples) == 1:
-        return {name: array[None] for name, array in samples[0].items()}
+        return {name: np.array(array)[None] for name, array in samples[0].items()}  # decoders' arrays are read-only
     return {name: np.stack([sample[name] for sample in samples]) for name in samples[0]}
 
 
