@@ -157,6 +157,16 @@ def test_a_header_that_lies_is_refused(more):
         logmel.decode(lying(10, **more))
 
 
+@pytest.mark.parametrize("size", [0, 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_a_recording_from_a_pipe_has_the_length_of_what_came(size):
+    whole = wav(tone())
+    piped = whole[:4] + struct.pack("<I", size) + whole[8:]
+    place = piped.index(b"data") + 4
+    piped = piped[:place] + struct.pack("<I", size) + piped[place + 4 :]
+    for raw in (piped, b"ID3\x03\x00\x00\x00\x00\x00\x00" + piped):
+        np.testing.assert_array_equal(logmel.decode(raw)[0], logmel.decode(whole)[0])
+
+
 @pytest.mark.parametrize("frames", [2**31 - 1, 2_000_000_000, 50_000_000])
 def test_a_header_that_claims_gigabytes_is_refused(frames):
     with pytest.raises(BadInput, match="claims more than there is"):

@@ -37,6 +37,8 @@ _RATES = (1_000, 192_000)
 _FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "AIFF", "MP3")
 _MARKS = re.compile(rb"(?:RIFF|RIFX|RF64)....WAVE|FORM....AIF[CF]|fLaC|OggS|\xff[\xe0-\xff]", re.DOTALL)
 _TAGS = 4
+_UNKNOWN = (0, 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF)
+"""What programs write for a length that they do not know yet."""
 _CHUNKS = 64
 _LOOKED_AT = 512  # training recordings that `fit` looks at
 _LONGEST = 30.0
@@ -103,7 +105,7 @@ def decode(raw: Raw, *, max_seconds: float = MAX_SECONDS) -> tuple[np.ndarray, i
 
     Raises BadInput as the encoder does.
     """
-    data = _untagged(bytes_of(raw, "a sound"))
+    data = _with_length(_untagged(bytes_of(raw, "a sound")))
     _check_marks(data)
     try:
         with soundfile.SoundFile(_Stream(data)) as file:
@@ -134,6 +136,14 @@ def _untagged(data: bytes) -> bytes:
     return data[start:]
 
 
+def _with_length(data: bytes) -> bytes:
+    """A WAV that was written to a pipe, its length unknown then, with the length that it has."""
+    place, size = _samples(data)
+    if not data.startswith(b"RIFF") or not place or size not in _UNKNOWN:
+        return data
+    return b"".join((data[: place - 4], (len(data) - place).to_bytes(4, "little"), data[place:]))
+
+
 def _check_marks(data: bytes) -> None:
     """Refuse by the first bytes what would never be taken, and a header that claims more than any may.
 
@@ -141,27 +151,27 @@ def _check_marks(data: bytes) -> None:
     """
     if not _MARKS.match(data):
         raise BadInput("The recording has an unknown format", rule=f"Known: {', '.join(_FORMATS)}", received=data[:12])
-    claimed = _claimed(data)
+    _, claimed = _samples(data)
     if claimed > max(len(data), MAX_SAMPLES):
         received = f"{claimed:,} bytes of samples in a file of {len(data):,}"
         remedy = "Save the file whole: a program that writes to a pipe cannot know the length"
         raise BadInput("The header claims more than there is", received=received, remedy=remedy)
 
 
-def _claimed(data: bytes) -> int:
-    """Bytes of samples that the header of a WAV or AIFF tells of; 0 where that does not stand near its start."""
+def _samples(data: bytes) -> tuple[int, int]:
+    """Where the samples of a WAV or AIFF begin, and how many bytes its header claims; 0 where that does not tell."""
     if not data.startswith((b"RI", b"RF64", b"FORM")):
-        return 0
+        return 0, 0
     order: Literal["little", "big"] = "big" if data.startswith((b"RIFX", b"FORM")) else "little"
-    place = 12
+    place, long = 12, 0
     for _ in range(_CHUNKS):
         name, size = data[place : place + 4], int.from_bytes(data[place + 4 : place + 8], order)
         if name in (b"data", b"SSND"):
-            return size
+            return place + 8, long or size
         if name == b"ds64":
-            return int.from_bytes(data[place + 16 : place + 24], order)
+            long = int.from_bytes(data[place + 16 : place + 24], order)
         place += 8 + size + size % 2
-    return 0
+    return 0, long
 
 
 class _Stream(io.BytesIO):
