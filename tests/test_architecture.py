@@ -27,7 +27,7 @@ MAY_USE = {
     "runtime": {"core", "transforms", "tasks", "metrics", "bundle"},
     "streams": {"core", "transforms", "tasks", "metrics", "bundle", "runtime", "report"},
     "serve": {"core", "transforms", "tasks", "bundle", "runtime", "streams"},
-    "report": {"core", "metrics"},
+    "report": {"core", "metrics", "checks"},
     "deploy": {"core", "bundle", "runtime"},
     "models": {"core"},
     "training": {"core", "models"},

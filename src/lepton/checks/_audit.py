@@ -25,5 +25,11 @@ def audit(reading: Reading, given: Mapping[str, Any]) -> dict[str, Any]:
         "records": len(reading.records),
         "notes": list(reading.notes),
         "bad": [asdict(item) for item in reading.bad],
-        "findings": [asdict(finding) for finding in findings(reading.records, given)],
+        "findings": [_told(finding) for finding in findings(reading.records, given)],
     }
+
+
+def _told(finding: Finding) -> dict[str, Any]:
+    """A finding as JSON has it, without evidence where there is none."""
+    told = asdict(finding)
+    return told if finding.evidence else {name: value for name, value in told.items() if name != "evidence"}

@@ -1,8 +1,8 @@
 """What a check gives."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +17,14 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing a check found: how grave, a sentence, what to do, and the records, the most suspect first."""
+    """One thing a check found: how grave, a sentence, what to do, and the records, the most suspect first.
+
+    `evidence` is what a report draws to show it, as JSON can say it: its "kind" says how.
+    """
 
     check: str
     severity: Literal["info", "warning", "error"]
     message: str
     remedy: str
     records: Sequence[Suspect]
+    evidence: Mapping[str, Any] | None = None

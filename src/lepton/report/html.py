@@ -32,10 +32,11 @@ def render(run_folder: str | Path) -> str:
     the template engine is not installed.
     """
     told = Told.of(run_folder)
-    return str(_template().render(_view(told)))
+    return str(template("template.html").render(_view(told)))
 
 
-def _template() -> Any:
+def template(name: str) -> Any:
+    """The page of that name, ready to be rendered; raises MissingExtra where the template engine is not installed."""
     try:
         import jinja2
     except ModuleNotFoundError as error:
@@ -43,7 +44,7 @@ def _template() -> Any:
     loader = jinja2.FileSystemLoader(_HERE)
     place = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.ChainableUndefined, finalize=_unbroken)
     place.trim_blocks = place.lstrip_blocks = True
-    return place.get_template("template.html")
+    return place.get_template(name)
 
 
 def _unbroken(value: Any) -> Any:
