@@ -111,9 +111,15 @@ def _even(counts: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 
 def _noise(counts: np.ndarray, given: np.ndarray, prior: np.ndarray) -> np.ndarray:
-    """The chance (C, C) of each label (column) for each true class (row), from what was counted and a prior (C, C)."""
+    """The chance (C, C) of each label (column) for each true class (row), from what was counted and a prior (C, C).
+
+    Where the records that a class is seen in mostly bear another label, the models do not know the class, since
+    labels that are wrong more often than right could not be learnt from at all: nothing is made of what was counted.
+    """
     sizes = np.bincount(given, minlength=len(counts))[:, None]
     seen = counts / counts.sum(axis=1, keepdims=True)
+    known = counts.argmax(axis=1) == np.arange(len(counts))
+    seen = np.where(known[:, None], seen, _even(counts, sizes[:, 0] / len(given)))
     noise: np.ndarray = (sizes * seen + _FAITH * prior) / (sizes + _FAITH)
     return noise
 
