@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from _environments import python  # noqa: E402
@@ -151,7 +151,8 @@ def _asked(script: Path, aside: Path) -> list[Row]:
     environment = {**os.environ, "CI": "true"}
     try:
         command = [python(script), script, aside / "job", out]
-        subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+        # Some leave files in the folder where they run.
+        subprocess.run(command, check=True, capture_output=True, text=True, env=environment, cwd=out.parent)
     except subprocess.CalledProcessError as error:
         told = (error.stderr or "").strip().splitlines()[-1:]
         return [{"rival": script.stem.removeprefix("rival_"), "failed": "".join(told) or str(error)}]

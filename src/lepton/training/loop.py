@@ -1,6 +1,5 @@
 """The training loop: one function to read from top to bottom, and the small steps it takes."""
 
-import math
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
@@ -222,10 +221,10 @@ def _tell(run: _Epoch, losses: list[Tensor], settings: TrainSettings) -> None:
     if not latest.isfinite().all():
         raise _diverged(run, len(losses) - len(latest) + int(latest.isfinite().int().argmin()), settings)
     recent = float(latest.mean())
-    last = run.state.history[-1]["metric"] if run.state.history else math.nan
+    validated = f"  validation {run.state.history[-1]['metric']:.4f}" if run.state.history else ""
     done = 10 if len(losses) % 10 == 0 else len(losses) % 10
     place, rate = f"epoch {run.number + 1}/{run.total}", _rate(run.state.optimizer)
-    run.bar.step(done, f"{place}  loss {recent:.3f}  validation {last:.4f}  lr {rate:.1e}")
+    run.bar.step(done, f"{place}  loss {recent:.3f}{validated}  lr {rate:.1e}")
 
 
 def _diverged(run: _Epoch, batch: int, settings: TrainSettings) -> UserError:
