@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import IO, TYPE_CHECKING, Any
 
 from lepton.core.errors import BadInput, MissingExtra
@@ -20,7 +21,7 @@ from lepton.volumes.volume import MAX_VOXELS
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset, FileDataset
 
-BROKEN = (
+_BROKEN = (
     OSError,
     ValueError,
     TypeError,
@@ -36,7 +37,6 @@ BROKEN = (
     zlib.error,
     Warning,
 )
-"""What pydicom and the decoders behind it raise for broken files; they have no common ancestor but Exception."""
 
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 _PLAIN = b"1.2.840.10008.1.2.1"
@@ -168,14 +168,15 @@ def syntax(data: "Dataset") -> Any:
     """The transfer syntax; where the file does not say it, the one that it was read in."""
     from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-    given = getattr(data, "file_meta", {}).get("TransferSyntaxUID")
-    if given:
+    with quietly("The coding of the pixels is not told"):
+        given = getattr(data, "file_meta", {}).get("TransferSyntaxUID")
+        if not given:
+            implicit, little = data.original_encoding
+            return ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little else ExplicitVRBigEndian
         known = UID(given)
-        if not known.is_transfer_syntax:
-            raise BadInput("The pixels are coded in a way that is not read", rule="A transfer syntax of DICOM")
-        return known
-    implicit, little = data.original_encoding
-    return ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+    if not known.is_transfer_syntax:
+        raise BadInput("The pixels are coded in a way that is not read", rule="A transfer syntax of DICOM")
+    return known
 
 
 def whole(data: "Dataset", name: str, default: int | None = None) -> int:
@@ -200,7 +201,7 @@ def several(data: "Dataset", name: str, count: int) -> list[float] | None:
             value = data.get(name)
             items = [value] if isinstance(value, str | float | int) else list(value or ())
             numbers = [float(item) for item in items[:count] if item not in ("", None)]
-    except BROKEN as error:
+    except broken() as error:
         raise BadInput(f"{name} is no number") from error
     return numbers if len(numbers) == count and all(map(math.isfinite, numbers)) else None
 
@@ -220,7 +221,7 @@ def text(data: "Dataset", name: str) -> str:
             warnings.simplefilter("ignore")
             value = data.get(name)
             return "" if value is None else str(value).strip()[:200]
-    except BROKEN:
+    except broken():
         return ""
 
 
@@ -230,7 +231,7 @@ def sequence(data: "Dataset", name: str) -> "list[Dataset]":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return [item for item in data.get(name) or [] if hasattr(item, "original_encoding")]
-    except BROKEN:
+    except broken():
         return []
 
 
@@ -241,8 +242,15 @@ def quietly(what: str) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except BROKEN as error:
+    except broken() as error:
         raise BadInput(what, rule=f"It must be a whole and sound file ({type(error).__name__})") from error
+
+
+@cache
+def broken() -> tuple[type[Exception], ...]:
+    """What pydicom and the decoders behind it raise for broken files; it has no common ancestor but Exception."""
+    errors = library().errors
+    return (*_BROKEN, errors.BytesLengthException, errors.InvalidDicomError)
 
 
 def library() -> Any:

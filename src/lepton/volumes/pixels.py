@@ -40,7 +40,8 @@ def pixels(data: "Dataset", found: Extent) -> Pixels:
 
     Raises BadInput for what cannot be decoded, before anything is allocated where sizes do not fit.
     """
-    held = next((len(data[name].value or b"") for name in _NAMES if name in data), 0)
+    with dicom.quietly("The pixel data cannot be read"):
+        held = next((len(data[name].value or b"") for name in _NAMES if name in data), 0)
     dicom.check_length(data, found, held)
     stored = _decoded(data, found)
     interpretation = dicom.text(data, "PhotometricInterpretation")
