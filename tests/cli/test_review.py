@@ -72,6 +72,8 @@ def test_doubtful_labels_go_out_and_corrections_come_back(desk, capsys):
     again = told(capsys)
     assert again["judged"] == 3, "the copy in row 80 is decided on with row 2"
     assert again["doubtful"] <= out["doubtful"] - 3
+    assert main(["audit", "data/notes.csv", "--no-models", "--json", "-c", "corrections.sqlite"]) == 0
+    assert "corrections.sqlite: 2 labels corrected, 1 confirmed" in told(capsys)["notes"]
     assert (desk / "data" / "notes.csv").read_bytes() == before
     assert [path.name for path in (desk / "data").iterdir()] == ["notes.csv"]
 

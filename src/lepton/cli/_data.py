@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,3 +43,15 @@ def decided(path: str | None) -> "Mapping[str, Correction]":
     from lepton.mending.corrections import standing
 
     return standing(Path(path)) if path else {}
+
+
+def corrected(reading: "Reading", digests: Mapping[str, str], path: str | None) -> "Reading":
+    """The reading with the corrections at `path` applied, and a note of what they did."""
+    from lepton.mending.mended import mend
+
+    if path is None:
+        return reading
+    done = mend(reading.records, digests, decided(path))
+    told = f"{path}: {len(done.given):,} labels corrected, {len(done.judged) - len(done.given):,} confirmed"
+    lost = f", {len(done.lost):,} of contents that are not there any more" if done.lost else ""
+    return replace(reading, records=done.records, notes=[*reading.notes, told + lost])

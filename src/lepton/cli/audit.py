@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lepton.cli import _models
+from lepton.cli import _data, _models
 from lepton.cli._output import print_json, progress
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text", help="the column of the text")
     parser.add_argument("--label", help="the column or field of the label")
     _models.arguments(parser)
+    parser.add_argument("-c", "--corrections", metavar="FILE", help="apply the corrections that lepton review keeps")
     parser.add_argument("-o", "--out", metavar="DIR", help="write audit.json there")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
@@ -38,6 +39,7 @@ def main(args: argparse.Namespace) -> int:
     reading = _read.read(args.data, base=Path.cwd(), modality=modality, **options)
     shown = progress()
     digests = _content.digests(reading.records, progress=shown)
+    reading = _data.corrected(reading, digests, args.corrections)
     near = _near.pairs(reading.records, digests, progress=shown)
     clusters = _near.tied(near)
     judged, notes = _models.predictions(args, reading.records, clusters=clusters, progress=shown)
