@@ -9,6 +9,7 @@ import pytest
 from lepton.core.errors import BadInput
 from lepton.volumes import nifti
 from lepton.volumes.decode import decode
+from lepton.volumes.volume import picture
 
 nibabel = pytest.importorskip("nibabel")
 
@@ -60,7 +61,16 @@ def test_without_either_only_the_spacing_is_known(nii):
     volume = decode(image.to_bytes())
     assert not volume.placed
     assert np.allclose(volume.spacing, (2, 3, 4))
-    assert not nifti.decode(nifti.encode(volume)).placed
+    assert np.array_equal(nifti.decode(nifti.encode(volume)).affine, volume.affine)
+
+
+def test_a_picture_without_a_place_is_not_turned_over(dicom):
+    pytest.importorskip("pydicom")
+    volume = decode(dicom(RANDOM.integers(0, 100, (3, 4)).astype(np.uint8), PixelSpacing=[0.2, 0.3]))
+    back = nifti.decode(nifti.encode(volume))
+    assert not volume.placed
+    assert np.allclose(back.affine, volume.affine)
+    assert np.array_equal(picture(back), picture(volume))
 
 
 def test_colours_come_back(nii):

@@ -22,6 +22,7 @@ HEADERS = {348: (344, (b"n+1\0", b"ni1\0")), 540: (4, (b"n+2\0", b"ni2\0"))}
 
 _CIFTI = range(3000, 3100)  # codes of intent
 _COLOURS = {128: 3, 2304: 4}
+_SCANNER, _ALIGNED = 1, 2  # codes of what places mean
 _MOST_1 = 32_767  # voxels along an axis that version 1 can say
 
 
@@ -75,9 +76,11 @@ def encode(volume: Volume) -> bytes:
     header.set_data_shape(voxels.shape)
     header.set_zooms((*volume.spacing, *((volume.interval,) if voxels.ndim == 4 else ())))
     header.set_xyzt_units("mm", "sec")
-    header.set_sform(volume.affine, 1 if volume.placed else 0)
+    # With the code 0, unknown, every reader would make up a direction of its own, and pictures would be turned over.
+    code = _SCANNER if volume.placed else _ALIGNED
+    header.set_sform(volume.affine, code)
     if _upright(volume.affine):
-        header.set_qform(volume.affine, 1 if volume.placed else 0)
+        header.set_qform(volume.affine, code)
     header["cal_min"], header["cal_max"] = volume.window or (0, 0)
     kind = nibabel.Nifti1Image if small else nibabel.Nifti2Image
     image = kind(voxels, None, header)
