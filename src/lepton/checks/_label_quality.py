@@ -25,7 +25,7 @@ import numpy as np
 _SUREST = 0.2
 """The share of a class's records that count as anchors, those that models are surest of."""
 
-_FAITH = 40.0
+_FAITH = 80.0
 """How many records' worth of prior belief stands beside what is counted for a class."""
 
 _STEPS = 4
