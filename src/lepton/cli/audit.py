@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lepton.cli import _data, _models
-from lepton.cli._output import print_json, progress
+from lepton.cli._output import note, print_json, progress
 
 if TYPE_CHECKING:
     from lepton.core.types import Reading
+    from lepton.report.audit import Source
 
 HELP = "the data report: formats, label errors, duplicates, leaks, imbalance"
 
@@ -24,15 +25,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--label", help="the column or field of the label")
     _models.arguments(parser)
     parser.add_argument("-c", "--corrections", metavar="FILE", help="apply the corrections that lepton review keeps")
-    parser.add_argument("-o", "--out", metavar="DIR", help="write audit.json there")
+    parser.add_argument("-o", "--out", metavar="DIR", help="write index.html and audit.json there")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def main(args: argparse.Namespace) -> int:
     """Read, check and print; exit code 0 whatever was found."""
-    from lepton.checks import _audit, _content, _near
-    from lepton.core import files, plugins
+    from lepton.checks import _audit, _content, _near, _traits
+    from lepton.core import plugins
     from lepton.formats import _read
+    from lepton.report.audit import Source
 
     modality = plugins.load("tasks", args.task).MODALITY if args.task else None
     options = {name: getattr(args, name) for name in ("format", "pattern", "text", "label")}
@@ -43,15 +45,29 @@ def main(args: argparse.Namespace) -> int:
     near = _near.pairs(reading.records, digests, progress=shown)
     clusters = _near.tied(near)
     judged, notes = _models.predictions(args, reading.records, clusters=clusters, progress=shown)
-    given = {"digests": digests, "near": near, **judged, **_decoder(reading, modality)}
+    seen = _traits.traits(reading.records, progress=shown)
+    given = {"digests": digests, "near": near, "traits": seen, **judged, **_decoder(reading, modality)}
     found = _audit.audit(replace(reading, notes=[*reading.notes, *notes]), given)
     if args.out:
-        files.write_json(Path(args.out) / "audit.json", found)
+        _write(found, Source(args.data, reading.records, near), Path(args.out))
     if args.json:
         print_json(found)
     else:
         _print(found)
     return 0
+
+
+def _write(found: dict[str, Any], source: "Source", folder: Path) -> None:
+    """Write the page and the JSON; where the page's template engine is not installed, the JSON and a note."""
+    from lepton.core import files
+    from lepton.core.errors import MissingExtra
+    from lepton.report import audit
+
+    files.write_json(folder / "audit.json", found)
+    try:
+        audit.write(found, source, folder)
+    except MissingExtra as error:
+        note(error.message)
 
 
 def _decoder(reading: "Reading", modality: str | None) -> dict[str, Any]:
@@ -67,8 +83,8 @@ def _decoder(reading: "Reading", modality: str | None) -> dict[str, Any]:
 
 def _print(found: dict[str, Any]) -> None:
     print(f"{found['records']:,} records")
-    for note in found["notes"]:
-        print(f"  note: {note}")
+    for remark in found["notes"]:
+        print(f"  note: {remark}")
     for finding in found["findings"]:
         print(f"{finding['severity']:<8}{finding['check']}: {finding['message']}")
         for record in finding["records"][:5]:
