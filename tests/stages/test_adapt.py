@@ -8,10 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import nn
-from torch.optim.swa_utils import AveragedModel
 
-from lepton.adapt import lora
 from lepton.core.errors import Faults, UserError
 from lepton.core.ledger import facts
 from lepton.stages import _adapt, _model, _recipe, _road
@@ -107,26 +104,6 @@ def test_bottlenecks_stay_in_the_network_and_go_down_the_road(base: Path) -> Non
     sets = ["train.start=wider", "train.epochs=0"]
     _road.run(base / "moved.toml", out=base / "again", sets=sets, until="train")
     assert all(torch.equal(value, weights(base / "wider")[name]) for name, value in weights(base / "again").items())
-
-
-def test_a_recurrent_network_can_be_averaged_after_it_was_looked_at() -> None:
-    network = nn.Sequential(nn.GRU(12, 8, batch_first=True))
-    lora.adapt(network, set(), rank=2)
-    inputs = torch.randn(2, 3, 12)
-    assert _adapt._used(_First(network), [inputs]) >= {"inner.0.parametrizations.weight_ih_l0.0.up"}
-    averaged = AveragedModel(network)
-    assert torch.equal(averaged.module(inputs)[0], network(inputs)[0])
-
-
-class _First(nn.Module):
-    """The states of a recurrent network."""
-
-    def __init__(self, inner: nn.Module) -> None:
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        return self.inner(inputs)[0]
 
 
 def refused(base: Path, *sets: str) -> UserError:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 from lepton.core.errors import UserError
 from lepton.core.progress import Silent
@@ -127,3 +128,26 @@ def test_modules_that_are_held_keep_their_statistics(tmp_path: Path) -> None:
     assert torch.equal(network[1].running_mean, mean)
     loop.fit(job_of(tmp_path / "b", network), PLAIN)
     assert not torch.equal(network[1].running_mean, mean)
+
+
+class Recurrent(nn.Module):
+    """A GRU over one step, its weights parametrised as adaptation leaves them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.head = nn.GRU(5, 4, batch_first=True), nn.Linear(4, 3)
+        parametrize.register_parametrization(self.inner, "weight_ih_l0", Doubled())
+
+    def forward(self, points: torch.Tensor) -> torch.Tensor:
+        return self.head(self.inner(points[:, None])[0][:, 0])
+
+
+class Doubled(nn.Module):
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        return 2 * weight
+
+
+def test_a_parametrised_recurrent_network_that_was_asked_before_is_averaged(tmp_path: Path) -> None:
+    network = Recurrent()
+    network(torch.from_numpy(POINTS)).sum().backward()
+    assert len(loop.fit(job_of(tmp_path, network), replace(PLAIN, ema=0.5))) == 2

@@ -97,8 +97,6 @@ def _used(network: nn.Module, inputs: Sequence[Tensor]) -> set[str]:
     for name, value in network.named_parameters():
         value.requires_grad_(value.requires_grad and name in reached)
     network.zero_grad()
-    with torch.no_grad():
-        network(*inputs)  # recurrent layers keep the weights of their last call, which can be copied without a gradient
     return reached
 
 

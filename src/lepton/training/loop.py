@@ -81,7 +81,8 @@ def fit(job: Job, settings: TrainSettings) -> list[dict[str, float]]:
     """
     device = devices.choose(settings.device)
     devices.set_threads(settings.threads)
-    job.network.to(device)
+    with torch.no_grad():
+        job.network.to(device)  # recurrent layers gather their weights anew, which can be copied without a gradient
     loader = Loader(job.samples, batch=settings.batch, seed=job.seed)
     epochs = epochs_for(len(job.samples), settings.batch) if settings.epochs is None else settings.epochs
     if not epochs:
