@@ -3,6 +3,7 @@
 import contextlib
 import io
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from PIL import Image
 
 from lepton.core.errors import BadInput
+from lepton.volumes import dicom as headers
 from lepton.volumes import pixels
-from lepton.volumes.decode import decode
+from lepton.volumes.decode import decode, opened
 
 pydicom = pytest.importorskip("pydicom")
 
@@ -172,6 +174,20 @@ def test_broken_bytes_are_read_or_refused(dicom, seed):
         raw[at] = random.integers(256)
     with contextlib.suppress(BadInput):
         assert decode(bytes(raw), max_voxels=100_000).voxels.size <= 100_000
+
+
+def test_an_element_that_claims_gigabytes_allocates_none(dicom, tmp_path):
+    raw = dicom(GREY, ImageComments="x" * 40)
+    at = raw.index(b"\x20\x00\x00\x40LT")
+    path = tmp_path / "x.dcm"
+    path.write_bytes(raw[: at + 4] + b"UT\0\0" + b"\xf0\xff\xff\xff" + raw[at + 8 :])
+    tracemalloc.start()
+    stream, size = opened(path)
+    with stream, contextlib.suppress(BadInput):
+        headers.header(stream, size)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5_000_000
 
 
 def test_a_deflated_bomb_is_refused(dicom, monkeypatch):

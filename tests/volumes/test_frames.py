@@ -85,6 +85,11 @@ def test_a_tilted_gantrys_shear_is_kept(slices, zipped):
     assert np.allclose(back.affine, volume.affine, atol=1e-5)
 
 
+def test_directions_that_differ_by_rounding_are_one_volume(slices, zipped):
+    files = [slices(VALUES, directions=(0.995 + at * 1e-7, 0.0998749, 0, -0.0998749, 0.995, 0))[at] for at in range(4)]
+    assert decode(zipped(files)).voxels.shape == (5, 3, 4, 1)
+
+
 def test_slices_taken_several_times_are_time_points_in_the_order_of_their_numbers(slices, zipped):
     first, second = slices(VALUES), slices(VALUES + 1000)
     numbered = []

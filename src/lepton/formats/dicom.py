@@ -53,7 +53,7 @@ def read(path: Path, *, series: bool = True, pattern: str | None = None, label: 
             bad.append(made)
         else:
             slices[made.series if series else record.id].append(made)
-    made_of = [item for files in slices.values() for item in _volume(files)]
+    made_of = [item for files in slices.values() for group in _parallel(files) for item in _volume(group)]
     records = [item for item in made_of if isinstance(item, Record)]
     return _medical.settled(found, records, [*bad, *(item for item in made_of if isinstance(item, BadRecord))])
 
@@ -87,7 +87,7 @@ def _file(record: Record) -> _File | BadRecord:
         return BadRecord(record.id, f"cannot be read: {error.strerror or error}")
     plane, alone = planes[0], extent.frames > 1 or planes[0].position is None
     unique = headers.text(data, "SeriesInstanceUID")
-    shape = (extent.rows, extent.columns, extent.samples, *plane.kind)
+    shape = (extent.rows, extent.columns, extent.samples)
     key = record.id if alone or not unique else (unique, record.split, record.label, shape)
     steps = (plane.steps[1], plane.steps[0], plane.thickness)
     fields = {**record.fields, **_fields(data, record.id), "slices": str(extent.frames), "spacing": _spacing(steps)}
@@ -109,6 +109,19 @@ def _fields(data: "Dataset", identity: str) -> Mapping[str, str]:
 
 def _spacing(steps: Sequence[float]) -> str:
     return " ".join(f"{step:.6g}" for step in steps)
+
+
+def _parallel(files: Sequence[_File]) -> list[list[_File]]:
+    """The files in groups that can be slices of one volume."""
+    groups: list[list[_File]] = []
+    for file in files:
+        fitting = (group for group in groups if group[0].plane.parallel(file.plane))
+        group = next(fitting, None)
+        if group is None:
+            groups.append([file])
+        else:
+            group.append(file)
+    return groups
 
 
 def _volume(files: Sequence[_File]) -> Iterator[Record | BadRecord]:

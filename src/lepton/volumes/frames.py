@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 _PLACES = 0.01  # of the distance between slices by which two slices of one place may differ
 _EVEN = 0.05  # of it by which distances between neighbours may differ
-_SQUARE = 1e-3  # by which directions may miss being of length 1 and square on each other
+_SQUARE = 0.01  # by which directions may miss being of length 1 and square on each other
+_TURNED = 0.005  # by which directions of parallel slices may differ
 _SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 
 
@@ -40,10 +41,11 @@ class Plane:
         """The direction that the slices are stacked in."""
         return np.cross(self.along, self.down)
 
-    @property
-    def kind(self) -> tuple[float, ...]:
-        """Equal for planes that can be slices of one volume."""
-        return (*np.round(self.along, 2), *np.round(self.down, 2), *np.round(self.steps, 4))
+    def parallel(self, other: "Plane") -> bool:
+        """Whether both can be slices of one volume: placed, of the same directions and of the same steps."""
+        turned = max(np.abs(self.along - other.along).max(), np.abs(self.down - other.down).max())
+        placed = self.position is not None and other.position is not None
+        return placed and bool(turned < _TURNED and np.allclose(self.steps, other.steps, rtol=1e-3))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +84,7 @@ def stack(found: Sequence[Plane]) -> Stack:
     first = found[0]
     if all(plane.position is None for plane in found):
         return Stack(np.arange(len(found))[:, None], _unplaced(first), False)
-    if any(plane.position is None or plane.kind != first.kind for plane in found):
+    if not all(first.parallel(plane) for plane in found):
         raise BadInput("The slices lie in several directions", rule="The slices of a volume are parallel")
     places = np.array([plane.position for plane in found])
     order = _by_place(places @ first.normal, first)
@@ -122,7 +124,7 @@ def _directions(numbers: Sequence[float] | None) -> tuple[np.ndarray, np.ndarray
     """Directions of length 1; along x and y where none are told."""
     along, down = np.array(numbers or [1.0, 0, 0, 0, 1, 0]).reshape(2, 3)
     lengths = np.linalg.norm(along), np.linalg.norm(down)
-    if min(lengths) < 0.5 or max(abs(lengths[0] - 1), abs(lengths[1] - 1), abs(along @ down)) > _SQUARE * 10:
+    if min(lengths) < 0.5 or max(abs(lengths[0] - 1), abs(lengths[1] - 1), abs(along @ down)) > _SQUARE:
         raise BadInput("The image's directions make no sense", rule="They must be square on each other and of length 1")
     return along / lengths[0], down / lengths[1]
 
