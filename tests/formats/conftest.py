@@ -11,6 +11,8 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
+from lepton.core.types import Record
+
 # How long an example takes says how busy the machine is.
 settings.register_profile("formats", deadline=None)
 settings.load_profile("formats")
@@ -79,5 +81,18 @@ def idx():
         header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
         data = header + array.tobytes()
         return gzip.compress(data) if packed else data
+
+    return make
+
+
+@pytest.fixture
+def boxed(tmp_path, png):
+    """A record of a picture of 40 x 30 with these boxes: boxed("a", boxes, split)."""
+
+    def make(name, boxes, split=None):
+        path = tmp_path / "pictures" / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(png(size=(40, 30)))
+        return Record(f"{name}.png", path, boxes, split)
 
     return make

@@ -40,9 +40,10 @@ class Pictures:
             return f"names {told}: pictures must be named relative to the data set's folder"
         paths = [Path(os.path.normpath(folder / name)) for folder in dict.fromkeys((*near, self.root))]
         inside = [path for path in paths if _place(path).is_relative_to(_place(self.root))]
-        if not inside:
+        found = next(filter(os.path.isfile, inside), None)
+        if found is None and len(inside) < len(paths):
             return f"names {told}, which lies outside of the data set's folder"
-        return next(filter(os.path.isfile, inside), None) or self._alone(name)
+        return found or self._alone(name)
 
     def by_stem(self, stem: str, folders: Iterable[Path]) -> Path | None:
         """The first picture of that name but for the suffix in one of the folders."""

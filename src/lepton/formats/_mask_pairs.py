@@ -11,12 +11,16 @@ from lepton.formats import _names
 from lepton.formats._media import IMAGE, Parts
 
 _MASK_WORD = (
-    r"masks?|annots?|annotations?|labels?|gts?|ground[_-]?truths?|seg|segmentations?|segmentationclass|trimaps?"
+    r"masks?|annots?|annotations?|labels?|gts?|gtfine|gtcoarse|ground[_-]?truths?|seg|segmentations?|segmentationclass"
+    r"|trimaps?"
 )
 _MASK_FOLDER = re.compile(rf"(.*?)[_\-. ]?({_MASK_WORD}|(?:\d(?:st|nd|rd|th)[_\- ])?manual\d*)", re.IGNORECASE)
-_IMAGE_FOLDER = re.compile(r"(.*?)[_\-. ]?(images?|imgs?|pictures?|photos?|inputs?|jpegimages)", re.IGNORECASE)
+_IMAGE_FOLDER = re.compile(
+    r"(.*?)[_\-. ]?(images?|imgs?|pictures?|photos?|inputs?|jpegimages|leftImg8bit)", re.IGNORECASE
+)
 _MASK_STEM = re.compile(
-    rf"(.+?)[_\-. ]+((?:{_MASK_WORD}|manual|labelIds)(?:[_\- ]?\d+)?|\d(?:st|nd|rd|th)HO|L)", re.IGNORECASE
+    rf"(.+?)[_\-. ]+((?:{_MASK_WORD}|manual|(?:gt(?:Fine|Coarse)?_)?labelIds)(?:[_\- ]?\d+)?|\d(?:st|nd|rd|th)HO|L)",
+    re.IGNORECASE,
 )
 _IMAGE_STEM = re.compile(r"(.+?)[_\-. ]+(images?|img|sat|leftImg8bit|training|test)", re.IGNORECASE)
 _FOLDERS = 100

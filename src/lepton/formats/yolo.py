@@ -6,7 +6,7 @@ https://docs.ultralytics.com/datasets/detect.
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ LABELS = "boxes"
 
 _RULE = "data.yaml names the classes (names) and the folders of pictures (train, val, test)"
 _KEYS = {"train": "train", "val": "validation", "test": "test"}
-_FOLDER_OF = {"train": "train", "validation": "val", "test": "test"}
+_FOLDER_OF = {"train": "train", "validation": "val", "test": "test", None: "all"}
 _OUTLINES = "outlines left aside: the boxes around them were read"
 _BACKGROUND = "pictures without a file of labels are read as holding nothing"
 _CLASSES = "classes.txt"
@@ -38,10 +38,11 @@ def sniff(path: Path) -> bool:
 def read(path: Path) -> Reading:
     """Read one record a picture, named by its place: `images/train/0001.jpg`; of pictures only the size is read.
 
-    The keys of data.yaml give the splits, but for a lone `train`; without it all pictures beside `classes.txt` are
-    read. The labels of a picture stand beside it or in `labels` in place of `images`; where they do not it holds
-    nothing. A line that is none, or of a class without a name, makes its picture a bad record. Of outlines the box
-    around them is read. Folders outside of `path` are not entered. Raises UserError for what is no such folder.
+    The keys of data.yaml give the splits, but for a lone `train` whose folder does not say so; without it all pictures
+    beside `classes.txt` are read. The labels of a picture stand beside it or in `labels` in place of `images`; where
+    they do not it holds nothing. A line that is none, or of a class without a name, makes its picture a bad record. Of
+    outlines the box around them is read. Folders outside of `path` are not entered. Raises UserError for what is no
+    such folder.
     """
     path = _boxes.root(path)
     found = _settings(path)
@@ -56,22 +57,22 @@ def read(path: Path) -> Reading:
 
 
 def write(records: Iterable[Record], place: Path) -> None:
-    """Write `images/train`, `labels/train` and so on, and `data.yaml`; records without a split count as train.
+    """Write `images/train`, `labels/train` and so on, and `data.yaml`; without splits `images/all`, named as train.
 
     Classes are numbered from 0 in the order in which they occur. Raises UserError for a record that is no picture with
     boxes.
     """
     copies = _pictures.Copies()
     numbers: dict[str, int] = {}
-    splits: set[str] = set()
+    folders: set[str] = set()
     for record in records:
         boxes = _pictures.boxes_of(record, "YOLO")
-        split = _FOLDER_OF[record.split or "train"]
-        splits.add(split)
-        picture = copies.add(record, place / "images" / split)
+        folder = _FOLDER_OF[record.split]
+        folders.add(folder)
+        picture = copies.add(record, place / "images" / folder)
         lines = _lines(picture, boxes, numbers)
-        files.write_text(place / "labels" / split / f"{picture.stem}.txt", "".join(lines))
-    files.write_text(place / "data.yaml", _yaml_text([name for name in _KEYS if name in splits], list(numbers)))
+        files.write_text(place / "labels" / folder / f"{picture.stem}.txt", "".join(lines))
+    files.write_text(place / "data.yaml", _yaml_text(folders, list(numbers)))
 
 
 @dataclass(slots=True)
@@ -147,7 +148,8 @@ def _stated(root: Path, file: Path, settings: Mapping[str, Any]) -> tuple[dict[i
             parts.setdefault(split, []).extend(pictures)
     if not any(parts.values()):
         raise UserError(f"{file} names no folder that holds pictures", rule=_RULE, received="; ".join(missing))
-    if set(parts) == {"train"}:
+    named = [word for place in _listed(settings.get("train")) for word in place.split("/") if _names.split_of(word)]
+    if set(parts) == {"train"} and not named:
         parts = {None: parts["train"]}
     return _named(file, settings["names"]), parts, [f"{file.name}: nothing at {some(missing)}"] if missing else []
 
@@ -231,13 +233,14 @@ def _yaml(path: Path) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _yaml_text(splits: Sequence[str], names: Sequence[str]) -> str:
+def _yaml_text(folders: Collection[str], names: Sequence[str]) -> str:
     import yaml
 
-    stated = {split: f"images/{split}" for split in splits}
-    return str(
-        yaml.safe_dump({"path": ".", **stated, "names": dict(enumerate(names))}, sort_keys=False, allow_unicode=True)
-    )
+    stated: dict[str, Any] = {split: f"images/{split}" for split in _KEYS if split in folders}
+    if "all" in folders:
+        stated["train"] = ["images/train", "images/all"] if "train" in folders else "images/all"
+    table = {"path": ".", **stated, "names": dict(enumerate(names))}
+    return str(yaml.safe_dump(table, sort_keys=False, allow_unicode=True))
 
 
 def _class_files(folder: Path) -> Iterator[Path]:
