@@ -5,6 +5,7 @@ import io
 import struct
 import tracemalloc
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -240,3 +241,59 @@ def test_a_coded_frame_of_another_size_is_refused(dicom):
         decode(dicom(values, syntax=jpeg, Rows=10_000, Columns=10_000, **coded))
     with pytest.raises(BadInput, match="cut off"):
         decode(dicom(values, syntax=jpeg, NumberOfFrames=200_000, **coded))
+
+
+def test_a_modality_lut_is_looked_up(dicom):
+    table = pydicom.Dataset()
+    table.LUTDescriptor = [4, 10, 16]
+    table.ModalityLUTType = "HU"
+    table.LUTData = np.array([5, 50, 500, 5000], "<u2").tobytes()
+    table["LUTDescriptor"].VR, table["LUTData"].VR = "US", "OW"
+    raw = dicom(np.array([[10, 11, 12, 13, 99]], np.uint16), ModalityLUTSequence=[table])
+    assert shown(raw).tolist() == [[5, 50, 500, 5000, 5000]]
+
+
+def test_real_numbers_are_read(dicom):
+    values = RANDOM.normal(size=(3, 4)).astype(np.float32)
+    data = pydicom.dcmread(io.BytesIO(dicom(values.view(np.uint32))))
+    del data.PixelData, data.PixelRepresentation
+    data.FloatPixelData = values.tobytes()
+    stream = io.BytesIO()
+    pydicom.dcmwrite(stream, data)
+    assert np.array_equal(shown(stream.getvalue()), values)
+
+
+def test_lossless_codings_give_the_same_values(dicom):
+    values = RANDOM.integers(0, 60_000, (16, 24)).astype(np.uint16)
+    data = pydicom.dcmread(io.BytesIO(dicom(values)))
+    data.compress("1.2.840.10008.1.2.5", generate_instance_uid=False)
+    runs = io.BytesIO()
+    pydicom.dcmwrite(runs, data)
+    assert np.array_equal(shown(runs.getvalue()), values)
+    code = io.BytesIO()
+    Image.fromarray(values).save(code, "JPEG2000", no_jp2=True)
+    frame = pydicom.encaps.encapsulate([code.getvalue() + b"\0" * (len(code.getvalue()) % 2)])
+    assert np.array_equal(shown(dicom(values, syntax="1.2.840.10008.1.2.4.90", PixelData=frame)), values)
+
+
+CODINGS = ("RLE", "bigendian", "expb", "implicit", "jp2klossless", "jpeg_ls_lossless", "padded")
+SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "dicom"
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason=f"real data are not at {SHARED}")
+@pytest.mark.parametrize(
+    "coding", ["RLE", "bigendian", "expb", "implicit", "jp2klossless", "jpeg_ls_lossless", "padded"]
+)
+def test_real_codings_of_one_image_are_equal(coding):
+    plain = decode((SHARED / "MR_small.dcm").read_bytes())
+    coded = decode((SHARED / f"MR_small_{coding}.dcm").read_bytes())
+    assert np.array_equal(coded.voxels, plain.voxels)
+    assert np.allclose(coded.affine, plain.affine)
+    assert coded.window == plain.window == (-200, 1399)
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason=f"real data are not at {SHARED}")
+def test_lossless_jpeg_is_read_as_most_archives_have_it():
+    coded = shown((SHARED / "SC_rgb_jpeg_gdcm.dcm").read_bytes())
+    runs = shown((SHARED / "SC_rgb_rle.dcm").read_bytes())
+    assert np.array_equal(coded, runs)
