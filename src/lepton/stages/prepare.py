@@ -10,6 +10,7 @@ from lepton.checks._audit import findings
 from lepton.checks._content import digests
 from lepton.checks._finding import Finding
 from lepton.checks._near import Pair, pairs, tied
+from lepton.checks._traits import traits
 from lepton.core import labels, plugins
 from lepton.core.errors import UserError
 from lepton.core.settings import Plugin, Range
@@ -145,7 +146,8 @@ class _Work:
 
     def findings(self, records: Sequence[Record]) -> tuple[list[Finding], list[str]]:
         """What the checks find, with the models' predictions where these are asked for, and remarks."""
-        given: dict[str, Any] = {"digests": self.digests, "near": self.near}
+        seen = traits(self.done.records, progress=self.stage.progress)
+        given: dict[str, Any] = {"digests": self.digests, "near": self.near, "traits": seen}
         chosen: Settings = self.stage.settings
         if not (chosen.label_errors or chosen.rules):
             return findings(self.done.records, given), []
