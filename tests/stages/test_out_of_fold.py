@@ -151,8 +151,9 @@ def test_when_time_is_over_what_was_learnt_until_then_counts_and_that_is_said(mo
     assert "--minutes" in found.notes[-1]
 
 
-def test_of_very_many_records_some_are_judged_and_that_is_said(monkeypatch):
-    monkeypatch.setattr(_out_of_fold, "_MOST", 60)
+@pytest.mark.parametrize(("limit", "value"), [("_MOST", 60), ("_CELLS", 180)])
+def test_of_very_many_records_some_are_judged_and_that_is_said(monkeypatch, limit, value):
+    monkeypatch.setattr(_out_of_fold, limit, value)
     found = predictions(texts(), Asked())
     assert len(found.predictions.records) == 60
     assert "60 of 90" in found.notes[0]

@@ -29,6 +29,9 @@ _SHOWN = 5
 _MOST = 100_000
 """How many records are judged: what is said of them is held in memory, some kilobytes each."""
 
+_CELLS = 30_000_000
+"""How many probabilities are held, records times classes; there are some ten copies of 4 or 8 bytes at times."""
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -119,10 +122,12 @@ def predictions(records: Sequence[Record], asked: Asked) -> Found:
 
 def _sampled(records: Sequence[Record], seed: int) -> tuple[Sequence[Record], list[str]]:
     """No more records than memory allows for, in their order, and a note where some were left out."""
-    if len(records) <= _MOST:
+    classes = len({record.label for record in records if isinstance(record.label, str)})
+    most = min(_MOST, _CELLS // max(1, classes))
+    if len(records) <= most:
         return records, []
-    drawn = np.sort(seeds.generator(seed, "judged").permutation(len(records))[:_MOST])
-    note = f"label errors were looked for in {_MOST:,} of {len(records):,} records, drawn at random"
+    drawn = np.sort(seeds.generator(seed, "judged").permutation(len(records))[:most])
+    note = f"label errors were looked for in {most:,} of {len(records):,} records, drawn at random"
     return [records[at] for at in drawn.tolist()], [note]
 
 
