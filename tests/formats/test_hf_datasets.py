@@ -84,6 +84,26 @@ def test_images_and_recordings_are_formats_of_their_own(tmp_path, png, wav):
         assert [bad.id for bad in reading.bad] == ["data#1"]
 
 
+def test_parquet_files_of_the_hub(tmp_path, png):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    features = {"image": {"_type": "Image"}, "label": CLASSES}
+    (tmp_path / "data").mkdir()
+    for split, count in (("train", 3), ("test", 1)):
+        cells = [{"bytes": png(n), "path": f"{n}.png"} for n in range(count)]
+        made = arrow.table({"image": cells, "label": [n % 2 for n in range(count)]})
+        noted = {"huggingface": json.dumps({"info": {"features": features}})}
+        parquet.write_table(made.replace_schema_metadata(noted), tmp_path / f"data/{split}-00000-of-00001.parquet")
+    assert not hf_audio.sniff(tmp_path)
+    reading = read(".", base=tmp_path)
+    assert [(record.id, record.raw, record.label, record.split) for record in reading.records] == [
+        ("train#0", png(0), "bad", "train"),
+        ("train#1", png(1), "good", "train"),
+        ("train#2", png(2), "bad", "train"),
+        ("test#0", png(0), "bad", "test"),
+    ]
+    assert len(read("data/train-00000-of-00001.parquet", base=tmp_path).records) == 3
+
+
 def test_the_cache_is_looked_into_and_nothing_is_fetched(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path))
     for config in ("plain", "other"):

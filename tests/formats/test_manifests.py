@@ -150,6 +150,15 @@ def test_what_is_written_comes_back(put, tmp_path, wav):
     assert not back.bad
 
 
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF"])
+def test_images_that_are_written_come_back(tmp_path, png, kind):
+    image_manifest.write([Record("a#0", png(7, kind=kind), "x"), Record("a#1", png(9, kind=kind), "y")], tmp_path)
+    assert [(r.read(), r.label) for r in image_manifest.read(tmp_path).records] == [
+        (png(7, kind=kind), "x"),
+        (png(9, kind=kind), "y"),
+    ]
+
+
 @pytest.mark.parametrize("raw", [b"\x89PNG\r\n", "a text", b""])
 def test_what_is_no_recording_is_refused(tmp_path, raw):
     with pytest.raises(UserError, match="recording"):

@@ -24,6 +24,11 @@ class Parquet:
         with _whole(self.path, "Parquet"), self.path.open("rb") as stream:
             return list(_pyarrow(self.path).parquet.ParquetFile(stream).schema_arrow.names)
 
+    def features(self) -> Mapping[str, Any]:
+        """The kinds of its columns, where the `datasets` library noted them."""
+        with _whole(self.path, "Parquet"), self.path.open("rb") as stream:
+            return features(_pyarrow(self.path).parquet.ParquetFile(stream).schema_arrow.metadata)
+
     def rows(self) -> Iterator[dict[str, Any]]:
         """Its rows, classes by their names; of a row group only a batch is turned into cells at a time."""
         # Not from the path: that would read `key=value` folder names as columns.
@@ -96,13 +101,17 @@ def _named(cell: Any, names: Sequence[str]) -> Any:
 
 def _class_names(metadata: Mapping[bytes, bytes] | None) -> dict[str, list[str]]:
     """Class names by column, as the `datasets` library leaves them in a schema."""
-    try:
-        noted = json.loads((metadata or {}).get(b"huggingface", b"{}"))
-        features = noted["info"]["features"]
-        found = {key: _names(kind) for key, kind in features.items()}
-    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
-        return {}
+    found = {key: _names(kind) for key, kind in features(metadata).items()}
     return {key: names for key, names in found.items() if names}
+
+
+def features(metadata: Mapping[bytes, bytes] | None) -> Mapping[str, Any]:
+    """What the `datasets` library says in a schema about the columns; nothing where it says nothing."""
+    try:
+        found = json.loads((metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _names(kind: Any) -> list[str]:
@@ -110,7 +119,8 @@ def _names(kind: Any) -> list[str]:
     inner = kind[0] if isinstance(kind, list) and kind else kind
     if not isinstance(inner, dict):
         return []
-    names = inner.get("names") or (inner.get("feature") or {}).get("names")
+    within = inner.get("feature")
+    names = inner.get("names") or (within.get("names") if isinstance(within, dict) else None)
     return [str(name) for name in names] if isinstance(names, list) else []
 
 

@@ -18,17 +18,34 @@ _RULE = "It is a folder that save_to_disk wrote, with dataset_dict.json, or stat
 _MEDIA = {"Image": "image", "Audio": "audio"}
 
 Parts = Mapping[str, Sequence[Path]]
-"""The Arrow files of each split; the name is "" where there is one part without a name."""
+"""The files of each split; the name is "" where there is one part without a name."""
 
 
 def parts(folder: Path) -> Parts:
-    """The Arrow files of each split of `folder`; nothing where it is no such folder."""
+    """The Arrow files of each split of `folder`, or Parquet files of media; nothing where it is no such data set."""
+    if folder.is_file():
+        return {"": [folder]} if holds_media(folder) else {}
     if (folder / "dataset_dict.json").is_file():
         below = {name: _files(folder / name) for name in _split_names(folder)}
         return {name: paths for name, paths in below.items() if paths}
     if (folder / "state.json").is_file():
         return {"": _files(folder)} if _files(folder) else {}
-    return _cached(folder) if (folder / "dataset_info.json").is_file() else {}
+    cached = _cached(folder) if (folder / "dataset_info.json").is_file() else {}
+    return cached or {name or "": paths for name, paths in _names.by_split(_parquets(folder)).items()}
+
+
+def holds_media(path: Path) -> bool:
+    """Whether a file is Parquet with a column of images or recordings, as the hub of Hugging Face holds them."""
+    if not path.name.endswith(".parquet"):
+        return False
+    try:
+        return any(kind in _MEDIA for kind in _kinds(_arrow.Parquet(path).features()).values())
+    except UserError:
+        return False
+
+
+def _parquets(folder: Path) -> list[Path]:
+    return _names.data_files(folder, holds_media)
 
 
 def modality(folder: Path) -> str | None:
@@ -36,8 +53,7 @@ def modality(folder: Path) -> str | None:
     found = parts(folder)
     if not found:
         return None
-    features = _features(_info(next(iter(found.values()))[0].parent))
-    kinds = (_MEDIA[kind] for kind in features.values() if kind in _MEDIA)
+    kinds = (_MEDIA[kind] for kind in _features(found).values() if kind in _MEDIA)
     return next(kinds, "text")
 
 
@@ -108,7 +124,7 @@ class Media:
 def media(folder: Path, kind: str, label: str | None) -> Reading:
     """The records of a data set of images or recordings; their bytes stay in memory."""
     found, notes = tables(folder)
-    features = _features(_info(next(iter(parts(folder).values()))[0].parent))
+    features = _features(parts(folder))
     column = next((name for name, feature in features.items() if _MEDIA.get(feature) == kind), None)
     if column is None:
         raise UserError(f"{folder} holds no column of {kind}s", rule=f"Its columns: {some(list(features), 20)}")
@@ -134,6 +150,9 @@ def _raw(cell: Any) -> bytes | Path | None:
 
 
 def _table(paths: Sequence[Path]) -> Table:
+    if paths[0].suffix == ".parquet":
+        read = [_arrow.Parquet(path) for path in paths]
+        return Table(read[0].columns(), Again(lambda: enumerate(row for file in read for row in file.rows())))
     files = _arrow.Arrow(paths)
     return Table(files.columns(), Again(lambda: enumerate(files.rows())))
 
@@ -182,8 +201,13 @@ def _noted(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _features(info: Mapping[str, Any]) -> dict[str, str]:
+def _features(found: Parts) -> dict[str, str]:
     """Kind of each column: `Value`, `ClassLabel`, `Image`, ..."""
-    features = info.get("features")
+    first = next(iter(found.values()))[0]
+    parquet = first.suffix == ".parquet"
+    return _kinds(_arrow.Parquet(first).features() if parquet else _info(first.parent).get("features"))
+
+
+def _kinds(features: Any) -> dict[str, str]:
     items = features.items() if isinstance(features, dict) else ()
     return {name: str(kind.get("_type", "")) if isinstance(kind, dict) else "" for name, kind in items}

@@ -11,7 +11,10 @@ from lepton.core.errors import UserError
 from lepton.core.types import Record
 from lepton.formats._media import Kind
 
-_MAGIC = {b"RIFF": ".wav", b"fLaC": ".flac", b"OggS": ".ogg", b"FORM": ".aiff", b"ID3": ".mp3", b"\xff\xfb": ".mp3"}
+_MAGIC = {
+    **{b"RIFF": ".wav", b"fLaC": ".flac", b"OggS": ".ogg", b"FORM": ".aiff", b"ID3": ".mp3", b"\xff\xfb": ".mp3"},
+    **{b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif", b"BM": ".bmp", b"II*\0": ".tif", b"MM\0*": ".tif"},
+}
 
 
 def write(records: Iterable[Record], place: Path, kind: Kind) -> None:
@@ -75,5 +78,7 @@ def _free(stem: str, suffix: str, taken: set[str]) -> str:
 
 
 def _suffix(raw: object) -> str:
-    head = raw[:4] if isinstance(raw, bytes) else b""
+    head = raw[:12] if isinstance(raw, bytes) else b""
+    if head.startswith(b"RIFF") and head.endswith(b"WEBP"):
+        return ".webp"
     return next((suffix for magic, suffix in _MAGIC.items() if head.startswith(magic)), "")

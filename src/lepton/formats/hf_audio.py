@@ -1,4 +1,4 @@
-"""Recordings in a folder that the `datasets` library saved (`save_to_disk`), or in its cache (`hf://owner/name`)."""
+"""Recordings in a folder that the `datasets` library saved, in its cache (`hf://owner/name`), or in Parquet."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ ADDRESSES = ("hf",)
 
 
 def sniff(path: Path) -> bool:
-    """Whether `path` is such a folder with a column of recordings."""
-    return path.is_dir() and _hf.modality(path) == MODALITY
+    """Whether `path` is such a folder, or Parquet files, with a column of recordings."""
+    return _hf.modality(path) == MODALITY
 
 
 def sniff_at(address: str) -> bool:
@@ -20,7 +20,7 @@ def sniff_at(address: str) -> bool:
 
 
 def read(path: Path, *, label: str | None = None) -> Reading:
-    """Read one record a row; ids are `train#17`, rows counted from 0 in each split; `data#17` for one without a name.
+    """Read one record a row of Arrow or Parquet files; ids are `train#17`, rows counted from 0 in each split.
 
     `label` names the column with the label where it is not clear; the other columns become fields. The encoded bytes
     stay in memory. An address `hf://name` is looked for in the library's cache, as in `hf_datasets`. Rows

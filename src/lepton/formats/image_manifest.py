@@ -1,9 +1,10 @@
 """A CSV or TSV file that lists images with their labels, in or beside the folder of the files."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from lepton.core.types import Reading
-from lepton.formats import _manifest, _media
+from lepton.core.types import Reading, Record
+from lepton.formats import _listing, _manifest, _media
 
 MODALITY = "image"
 
@@ -21,3 +22,11 @@ def read(path: Path, *, label: str | None = None, pattern: str | None = None) ->
     bad records. Raises UserError when there is no such table.
     """
     return _manifest.read(path, _media.IMAGE, (pattern, label))
+
+
+def write(records: Iterable[Record], place: Path) -> None:
+    """Write `metadata.csv`, with the columns file, label, split and the fields, and copy the images to `files/`.
+
+    Raises UserError for a record that is no image or whose label is no class.
+    """
+    _listing.write(records, place, _media.IMAGE)

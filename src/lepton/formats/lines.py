@@ -1,12 +1,13 @@
 """One text a line behind its label: `label text`, `label<TAB>text`, `__label__x text`, or `text<TAB>label`."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 
 from lepton.core.errors import UserError
 from lepton.core.types import BadRecord, Reading, Record
-from lepton.formats import _bio, _names, _table, _text
+from lepton.formats import _bio, _names, _stream, _table, _text
 from lepton.formats._joined import joined
 
 MODALITY = "text"
@@ -15,6 +16,7 @@ _NOT_DATA = frozenset(
     _text.words("md rst html htm xml yaml yml toml ini cfg py sh log license bib tex js css sha256 md5 head par tck")
 )
 _PREFIX = "__label__"
+_LOOKED_AT = 20_000
 
 
 def sniff(path: Path) -> bool:
@@ -65,33 +67,39 @@ def _parts(folder: Path) -> dict[str | None, list[Path]]:
 
 
 def _one(path: Path, name: str, split: str | None) -> Reading:
-    text, notes = _text.load(path)
-    lines = _text.lines(text)
+    lines = _stream.Lines(path)
+    cut = _way(lines)
     records: list[Record] = []
     bad: list[BadRecord] = []
-    for at, (line, pair) in enumerate(zip(lines, _pairs(lines), strict=True)):
+    blank = 0
+    for at, line in enumerate(lines):
+        pair = cut(line.rstrip("\r\n"))
+        blank += not line.strip()
         if pair:
             records.append(Record(f"{name}#{at}", pair[1], pair[0].removeprefix(_PREFIX), split))
         elif line.strip():
             bad.append(BadRecord(f"{name}#{at}", f"has no label and text: {line.strip()[:60]!r}"))
-    blank = len(lines) - len(records) - len(bad)
     if not records:
         raise UserError(f"{path} holds no labelled lines", rule="A line is a label, a space and a text")
-    return Reading(
-        records, bad, notes + ([f"{name}: {_text.several(blank, 'blank line')} passed over"] if blank else [])
-    )
+    passed = [f"{name}: {_text.several(blank, 'blank line')} passed over"] if blank else []
+    return Reading(records, bad, [*lines.notes, *passed])
 
 
 def _pairs(lines: Sequence[str]) -> list[tuple[str, str] | None]:
     """Label and text of every line, None where a line is not both."""
-    filled = [line for line in lines if line.strip()]
-    if not all("\t" in line for line in filled):
-        return [_cut(line.strip().split(None, 1)) for line in lines]
+    return list(map(_way(lines), lines))
+
+
+def _way(lines: Iterable[str]) -> Callable[[str], tuple[str, str] | None]:
+    """How a line is cut into label and text: at the tab where all have one, the rarer side being the label."""
+    if not all("\t" in line for line in lines if line.strip()):
+        return lambda line: _cut(line.strip().split(None, 1))
+    filled = [line.rstrip("\r\n") for line in islice(filter(str.strip, lines), _LOOKED_AT)]
     front = {line.partition("\t")[0] for line in filled}
     back = {line.rpartition("\t")[2] for line in filled}
     if len(back) < len(front):
-        return [_cut([*reversed(line.rpartition("\t")[::2])]) for line in lines]
-    return [_cut([*line.partition("\t")[::2]]) for line in lines]
+        return lambda line: _cut([*reversed(line.rpartition("\t")[::2])])
+    return lambda line: _cut([*line.partition("\t")[::2]])
 
 
 def _cut(pieces: list[str]) -> tuple[str, str] | None:

@@ -31,6 +31,8 @@ _RULE = "An address is like postgresql://user:${DB_PASSWORD}@host/database, or s
 
 def sniff(path: Path) -> bool:
     """Whether `path` is a SQLite database."""
+    if not path.is_file():
+        return False
     try:
         with path.open("rb") as stream:
             return stream.read(len(_MAGIC)) == _MAGIC

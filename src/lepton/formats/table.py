@@ -6,7 +6,7 @@ from typing import Literal
 
 from lepton.core.errors import UserError
 from lepton.core.types import Reading, Record
-from lepton.formats import _bio, _manifest, _media, _names, _rows, _table, _tabular
+from lepton.formats import _bio, _hf, _manifest, _media, _names, _rows, _table, _tabular
 from lepton.formats._joined import joined
 
 MODALITY = "text"
@@ -54,7 +54,8 @@ def write(records: Iterable[Record], place: Path, *, kind: Literal["csv", "tsv",
 
 
 def _suits(path: Path) -> bool:
-    return _table.looks_like(path) and not _bio.looks_tagged(path) and not _names_media(path)
+    plain = _table.looks_like(path) and not _bio.looks_tagged(path) and not _names_media(path)
+    return plain and not _hf.holds_media(path)
 
 
 def _names_media(path: Path) -> bool:
