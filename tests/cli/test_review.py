@@ -119,4 +119,4 @@ def test_what_changed_since_is_refused_by_name(desk, capsys):
     assert "wether" in shown
     assert "--new-labels" in shown
     assert main([*asked, "--new-labels"]) == 0
-    assert "1 labels corrected" in capsys.readouterr().out
+    assert "has 1 new decision: 1 label corrected, 0 confirmed" in capsys.readouterr().out

@@ -47,11 +47,12 @@ def decided(path: str | None) -> "Mapping[str, Correction]":
 
 def corrected(reading: "Reading", digests: Mapping[str, str], path: str | None) -> "Reading":
     """The reading with the corrections at `path` applied, and a note of what they did."""
+    from lepton.checks._words import several
     from lepton.mending.mended import mend
 
     if path is None:
         return reading
     done = mend(reading.records, digests, decided(path))
-    told = f"{path}: {len(done.given):,} labels corrected, {len(done.judged) - len(done.given):,} confirmed"
+    told = f"{path}: {several(len(done.given), 'label')} corrected, {len(done.judged) - len(done.given):,} confirmed"
     lost = f", {len(done.lost):,} of contents that are not there any more" if done.lost else ""
     return replace(reading, records=done.records, notes=[*reading.notes, told + lost])

@@ -54,6 +54,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _export(args: argparse.Namespace) -> int:
     from lepton.checks import _content
+    from lepton.checks._words import several
     from lepton.mending import labels, mended, queue
 
     records = _data.read(args).records
@@ -68,7 +69,7 @@ def _export(args: argparse.Namespace) -> int:
     if args.json:
         print_json({**told, "files": [str(path) for path in paths]})
         return 0
-    print(f"{len(left):,} labels to look at; {len(done.judged):,} were decided on already")
+    print(f"{several(len(left), 'label')} to look at; {several(len(done.judged), 'record')} decided on already")
     print(f"fill in the column correction of {paths[0]}, or import {paths[1]} into Label Studio; then")
     print(f"  lepton review {args.data} --import FILE --by NAME -c {args.corrections}")
     _tell_lost(done.lost)
@@ -102,6 +103,7 @@ def _write(folder: Path, found: "Sequence[Doubt]", names: Sequence[str]) -> list
 
 def _import(args: argparse.Namespace) -> int:
     from lepton.checks import _content
+    from lepton.checks._words import several
     from lepton.mending import corrections, queue
 
     said = _said(Path(args.back), args.by)
@@ -111,14 +113,15 @@ def _import(args: argparse.Namespace) -> int:
     for name, reason in found.refused:
         note(f"refused: {name}: {reason}")
     if found.refused and not found.corrections:
-        raise UserError(f"None of {len(found.refused)} corrections could be taken", rule=found.refused[0][1])
+        raise UserError(f"None of {several(len(found.refused), 'correction')} could be taken", rule=found.refused[0][1])
     changed = sum(item.label != item.given for item in found.corrections)
     count = corrections.add(Path(args.corrections), found.corrections)
     if args.json:
         refused = [{"id": name, "reason": reason} for name, reason in found.refused]
         print_json({"file": args.corrections, "taken": count, "changed": changed, "refused": refused})
         return 0
-    print(f"{count:,} decisions are in {args.corrections}: {changed:,} labels corrected, {count - changed:,} confirmed")
+    told = f"{several(changed, 'label')} corrected, {count - changed:,} confirmed"
+    print(f"{args.corrections} has {several(count, 'new decision')}: {told}")
     print(f'apply them with data.corrections = "{args.corrections}" in a recipe, or lepton audit DATA -c FILE')
     return 0
 
@@ -171,6 +174,8 @@ def _undo(args: argparse.Namespace) -> int:
 
 
 def _tell_lost(lost: "Sequence[Correction]") -> None:
+    from lepton.checks._words import several
+
     if lost:
         names = ", ".join(item.record for item in lost[:_SHOWN])
-        note(f"{len(lost):,} corrections are of contents that are not there any more, and do not count: {names}")
+        note(f"{several(len(lost), 'correction')} of contents that are not there any more do not count: {names}")
