@@ -77,7 +77,7 @@ def decode(raw: Raw, *, max_voxels: int = MAX_VOXELS) -> np.ndarray:
 
     Raises BadInput as the encoder does.
     """
-    return np.ascontiguousarray(grey(_upright(raw, max_voxels)).transpose(2, 1, 0))
+    return np.ascontiguousarray(grey(_upright(raw, max_voxels)).transpose(2, 1, 0), np.float32)
 
 
 def _upright(raw: Raw, max_voxels: int) -> Volume:

@@ -5,7 +5,9 @@ import io
 import os
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -13,8 +15,12 @@ import numpy as np
 
 from lepton.core.errors import BadInput
 from lepton.volumes import dicom, frames, nifti
+from lepton.volumes.dicom import Extent
 from lepton.volumes.pixels import Pixels, pixels
 from lepton.volumes.volume import MAX_VOXELS, Volume
+
+Part = Callable[[], bytes]
+"""A file of several, read when it is called."""
 
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _BYTES = 8  # a value's most
@@ -33,7 +39,7 @@ def decode(raw: bytes, *, max_voxels: int = MAX_VOXELS) -> Volume:
     if data[:4] == _ZIP:
         return _together(_members(data, max_voxels * _BYTES + _BESIDE), max_voxels)
     if dicom.is_dicom(data):
-        return _series([data], max_voxels)
+        return _series([lambda: data], max_voxels)
     if not nifti.is_nifti(data):
         raise BadInput("The volume cannot be decoded", rule="It must be a DICOM or NIfTI file, or a zip of a series")
     if nifti.is_pair(data):
@@ -110,46 +116,61 @@ class _Bounded(io.BufferedReader):
         return super().read(left if size is None or size < 0 else min(size, left))
 
 
-def _members(data: bytes, limit: int) -> list[tuple[str, bytes]]:
+def _members(data: bytes, limit: int) -> list[Part]:
+    """The files of a zip, each read and unpacked when it is asked for."""
     with dicom.quietly("The zip cannot be read"):
-        try:
-            archive = zipfile.ZipFile(io.BytesIO(data))
-        except zipfile.BadZipFile as error:
-            raise ValueError from error
-        items = [item for item in archive.infolist() if not item.is_dir()]
-        if not 0 < len(items) <= _FILES or sum(item.file_size for item in items) > limit:
-            raise BadInput("The zip is too large or empty", rule=f"{_FILES:,} files, {limit:,} bytes")
-        try:
-            return [(item.filename, unpacked(archive.read(item), limit)) for item in items]
-        except zipfile.BadZipFile as error:
-            raise ValueError from error
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    items = [item for item in archive.infolist() if not item.is_dir()]
+    if not 0 < len(items) <= _FILES or sum(item.file_size for item in items) > limit:
+        raise BadInput("The zip is too large or empty", rule=f"{_FILES:,} files, {limit:,} bytes")
+    return [partial(_member, archive, item, limit) for item in items]
 
 
-def _together(members: Sequence[tuple[str, bytes]], max_voxels: int) -> Volume:
-    parts = [data for _, data in members]
-    if all(map(dicom.is_dicom, parts)):
+def _member(archive: zipfile.ZipFile, item: zipfile.ZipInfo, limit: int) -> bytes:
+    with dicom.quietly("The zip cannot be read"):
+        return unpacked(archive.read(item), limit)
+
+
+def _together(parts: Sequence[Part], max_voxels: int) -> Volume:
+    first = parts[0]()
+    if dicom.is_dicom(first):
         return _series(parts, max_voxels)
-    headers = [data for data in parts if nifti.is_nifti(data)]
-    if len(parts) == 2 and len(headers) == 1:
-        image = parts[1 - parts.index(headers[0])]
-        return nifti.decode(headers[0], image, max_voxels=max_voxels)
+    if len(parts) == 2:
+        both = (first, parts[1]())
+        header, image = both if nifti.is_nifti(first) else both[::-1]
+        return nifti.decode(header, image, max_voxels=max_voxels)
     rule = "A zip holds the DICOM files of one series, or the .hdr and .img of one NIfTI volume"
     raise BadInput("The zip holds no volume", rule=rule, received=f"{len(parts)} files")
 
 
-def _series(parts: Sequence[bytes], max_voxels: int) -> Volume:
-    """One volume of all frames of DICOM files."""
-    read = sorted((dicom.read(data, max_voxels=max_voxels) for data in parts), key=lambda pair: dicom.number(pair[0]))
-    files, extents = [file for file, _ in read], [found for _, found in read]
-    if sum(found.values for found in extents) > max_voxels:
-        raise BadInput(
-            "The series is too large", rule=f"It may have {max_voxels:,} values", received=f"{len(parts)} files"
-        )
-    if len({(found.rows, found.columns, found.samples) for found in extents}) > 1:
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    """A DICOM file of a series, seen up to its pixels."""
+
+    read: Part
+    extent: Extent
+    planes: Sequence[frames.Plane]
+    number: float
+
+    @classmethod
+    def of(cls, read: Part, max_voxels: int) -> "_Slice":
+        data = read()
+        file, held = dicom.header(io.BytesIO(data), len(data))
+        found = dicom.extent(file, max_voxels=max_voxels)
+        dicom.check_length(file, found, held)
+        return cls(read, found, frames.planes(file, found.frames), dicom.number(file))
+
+
+def _series(parts: Sequence[Part], max_voxels: int) -> Volume:
+    """One volume of all frames of DICOM files, whose pixels are read one file at a time."""
+    slices = sorted((_Slice.of(part, max_voxels) for part in parts), key=lambda one: one.number)
+    if sum(one.extent.values for one in slices) > max_voxels:
+        received = f"{len(parts)} files"
+        raise BadInput("The series is too large", rule=f"It may have {max_voxels:,} values", received=received)
+    if len({(one.extent.rows, one.extent.columns, one.extent.samples) for one in slices}) > 1:
         raise BadInput("The files of the zip are images of several sizes")
-    placed = [plane for file, found in zip(files, extents, strict=True) for plane in frames.planes(file, found.frames)]
-    built = _stacked(placed, lone=len(files) == 1)
-    return _volume([pixels(file, found) for file, found in zip(files, extents, strict=True)], built)
+    built = _stacked([plane for one in slices for plane in one.planes], lone=len(slices) == 1)
+    return _filled(slices, built)
 
 
 def _stacked(planes: Sequence[frames.Plane], *, lone: bool) -> frames.Stack:
@@ -162,16 +183,26 @@ def _stacked(planes: Sequence[frames.Plane], *, lone: bool) -> frames.Stack:
         return frames.stack([frames.Plane(None, p.along, p.down, p.steps, p.thickness) for p in planes])
 
 
-def _volume(parts: Sequence[Pixels], built: frames.Stack) -> Volume:
-    first = parts[0]
-    if any(part.colour != first.colour for part in parts):
-        raise BadInput("The files of the zip are partly in colour")
-    values = np.concatenate([part.values for part in parts]) if len(parts) > 1 else first.values
+def _filled(slices: Sequence[_Slice], built: frames.Stack) -> Volume:
+    """The pixels at their places, in the smallest type for all of them."""
     places, times = built.order.shape
-    ordered = values[built.order.reshape(-1)].reshape(places, times, *values.shape[1:])
-    if first.colour and times > 1:
-        raise BadInput("Slices are doubled", rule="A volume in colour has one frame at a place")
-    # (K, T, R, C, S) to (C, R, K, T or S): one of the last two has one entry.
-    voxels = ordered.transpose(3, 2, 0, 1, 4).reshape(values.shape[2], values.shape[1], places, -1)
+    ranks = np.argsort(built.order.reshape(-1))
+    first = made = _pixels(slices[0])
+    values = np.empty((len(ranks), *first.values.shape[1:]), first.values.dtype)
+    at = 0
+    for one in slices:
+        made = first if one is slices[0] else _pixels(one)
+        if made.colour != first.colour or made.colour and times > 1:
+            raise BadInput("The files of the zip are partly in colour, or several in colour at a place")
+        values = values.astype(np.result_type(values, made.values), copy=False)
+        values[ranks[at : at + len(made.values)]] = made.values
+        at += len(made.values)
+    # (K, T, R, C, S) to (C, R, K, T or S), of which one has one entry.
+    ordered = values.reshape(places, times, *values.shape[1:]).transpose(3, 2, 0, 1, 4)
+    voxels = ordered[:, :, :, 0] if first.colour else ordered[..., 0]
     plain = voxels.astype(np.float32) if voxels.dtype == np.float64 else voxels
     return Volume(plain, built.affine, first.window, first.colour, built.placed)
+
+
+def _pixels(one: _Slice) -> Pixels:
+    return pixels(dicom.read(one.read()), one.extent)

@@ -8,6 +8,7 @@ import io
 import math
 import struct
 import warnings
+import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ _BROKEN = (
     SyntaxError,
     struct.error,
     zlib.error,
+    zipfile.BadZipFile,
     Warning,
 )
 
@@ -111,17 +113,11 @@ def header(stream: IO[bytes], size: int) -> "tuple[FileDataset, int]":
     return data, max(0, left) if _at_pixels(stream) else 0
 
 
-def read(data: bytes, *, max_voxels: int = MAX_VOXELS) -> "tuple[FileDataset, Extent]":
-    """A whole file and the extent of its image, checked against the bytes at hand before the pixels are read.
-
-    Raises BadInput as `header`, `extent` and `check_length` do.
-    """
-    start, held = header(io.BytesIO(data), len(data))
-    found = extent(start, max_voxels=max_voxels)
-    check_length(start, found, held)
+def read(data: bytes) -> "FileDataset":
+    """A whole file with its pixels, still coded; what its header says was checked before."""
     stream, _ = _inflated(io.BytesIO(data), len(data))
     with quietly("The file cannot be read"):
-        return library().dcmread(stream, force=True), found
+        return library().dcmread(stream, force=True)
 
 
 def extent(data: "Dataset", *, max_voxels: int = MAX_VOXELS) -> Extent:

@@ -68,10 +68,10 @@ def canonical(volume: Volume) -> Volume:
 
 
 def grey(volume: Volume) -> np.ndarray:
-    """One float32 value a voxel (I, J, K): the first time point, or the luma of colours."""
+    """One value a voxel (I, J, K): the first time point as it is, or the luma of colours as float32."""
     if volume.colour:
         return np.asarray(volume.voxels @ np.array([0.299, 0.587, 0.114], np.float32), np.float32)
-    return volume.voxels[..., 0].astype(np.float32)
+    return volume.voxels[..., 0]
 
 
 def window_of(volume: Volume) -> tuple[float, float]:
@@ -90,8 +90,10 @@ def window_of(volume: Volume) -> tuple[float, float]:
 def shown(values: np.ndarray, window: tuple[float, float]) -> np.ndarray:
     """Values as float32 between 0 at the window's lower end and 1 at its upper one; what is no number is 0."""
     low, high = window
-    scaled = (values.astype(np.float32) - np.float32(low)) / np.float32(max(high - low, 1e-6))
-    return np.asarray(np.nan_to_num(scaled, nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1))
+    scaled = np.subtract(values, np.float32(low), dtype=np.float32)
+    np.divide(scaled, np.float32(max(high - low, 1e-6)), out=scaled)
+    np.nan_to_num(scaled, copy=False, nan=0.0, posinf=1.0, neginf=0.0)
+    return np.asarray(np.clip(scaled, 0, 1, out=scaled))
 
 
 def picture(volume: Volume) -> np.ndarray:
