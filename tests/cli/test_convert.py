@@ -2,12 +2,16 @@
 
 import io
 import json
+import re
+import shlex
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from lepton.cli.__main__ import main
 
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "convert.md"
 YAML = "train: images/train\nval: images/val\nnames: [cat, dog]\n"
 
 
@@ -96,3 +100,15 @@ def test_masks_with_settings_of_their_format(cats, capsys):
     found = told(capsys, "scenes", "new", "--from", as_masks, "--format", "image_masks")
     assert found["not_carried"] == []
     assert (cats / "new" / "classes.txt").read_text() == "0 sky\n1 road\n2 void\n"
+
+
+def test_the_commands_of_the_page_run(cats, capsys):
+    (cats / "cats").rename("cells")
+    for folder in ("images", "masks"):
+        (cats / "scenes" / folder).mkdir(parents=True)
+        Image.new("L", (4, 4), 1).save(cats / "scenes" / folder / "0.png")
+    blocks = re.findall(r"```bash\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    commands = [line for block in blocks for line in block.splitlines()]
+    assert len(commands) == 4
+    for command in commands:
+        assert main(shlex.split(command)[1:]) == 0, capsys.readouterr().err

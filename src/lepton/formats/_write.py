@@ -75,6 +75,8 @@ def _new_folder(place: Path) -> Iterator[Path]:
         yield aside
         # A folder that came into being meanwhile makes this fail, unless it is empty.
         aside.rename(place)
+    except OSError as error:
+        raise UserError(f"{place} could not be written", rule=error.strerror or str(error)) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
