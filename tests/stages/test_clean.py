@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lepton.core.types import Record
+from lepton.core.types import Record, Span
 from lepton.stages import _clean, _out_of_fold
 from lepton.stages._out_of_fold import Asked, Judged
 
@@ -122,3 +122,12 @@ def test_there_may_be_nothing_to_do(judge):
     assert "no training label" in _clean.clean(records, how()).facts["why"]
     train = [record for record in records if record.split == "train"]
     assert "no validation set" in _clean.clean(train, how()).facts["why"]
+
+
+def test_labels_that_cannot_be_judged_are_told_of():
+    entities = [
+        Record(str(n), "Anna met Bo", (Span(0, 4, "person"),), "train" if n else "validation") for n in range(9)
+    ]
+    done = _clean.clean(entities, how())
+    assert done.records is entities
+    assert "not looked for" in done.facts["why"]

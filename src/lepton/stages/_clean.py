@@ -65,8 +65,7 @@ def clean(records: Sequence[Record], how: How) -> Cleaned:
     wrong = _suspects(judged, how.decided)
     known = {"rules": list(how.rules), "suspects": len(wrong), "notes": list(judged.notes)}
     if not wrong or not held_out:
-        why = "no training label is more likely wrong than right" if held_out else "there is no validation set"
-        return Cleaned(records, {**known, "kept": None, "why": why, "tried": []})
+        return Cleaned(records, {**known, "kept": None, "why": _why_not(judged, held_out), "tried": []})
     trial = _Trial.of(train, held_out, how)
     tried = [trial.of_rule(rule, applied(train, judged, (rule, wrong))) for rule in how.rules]
     kept = _best(tried)
@@ -74,8 +73,7 @@ def clean(records: Sequence[Record], how: How) -> Cleaned:
     if kept is None:
         return Cleaned(records, facts)
     done = {record.id: record for record in applied(train, judged, (kept, wrong))}
-    others = {record.id: record for record in records if record.split != "train"}
-    changed = [{**done, **others}[record.id] for record in records if record.id in done or record.id in others]
+    changed = [done.get(item.id, item) for item in records if item.split != "train" or item.id in done]
     return Cleaned(changed, {**facts, "records": _changes(train, judged, wrong)})
 
 
@@ -164,6 +162,13 @@ class _Trial:
 def _best(tried: Sequence[Mapping[str, Any]]) -> str | None:
     helping = [row for row in tried if row["low"] > 0 and row["given"] >= 0]
     return str(max(helping, key=lambda row: row["value"])["rule"]) if helping else None
+
+
+def _why_not(judged: Judged, held_out: Sequence[Record]) -> str:
+    """Why no rule was tried."""
+    if not held_out:
+        return "there is no validation set"
+    return "no training label is more likely wrong than right" if judged.wrong else judged.notes[0]
 
 
 def _why(tried: Sequence[Mapping[str, Any]], kept: str | None) -> str:
