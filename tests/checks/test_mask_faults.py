@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lepton.checks import _audit, mask_faults
+from lepton.checks import _audit, conflicting_labels, mask_faults
 from lepton.core.types import Mask, Record
 
 CLASSES = ((0, "ground"), (1, "tree"))
@@ -73,6 +73,13 @@ def test_colours(record):
 
 
 def test_every_check_copes_with_masks(record):
-    records = [record(marked(1), name) for name in "abc"]
-    checks = [finding.check for finding in _audit.findings(records, {"digests": dict.fromkeys("abc", "one")})]
-    assert {"conflicting_labels", "exact_duplicates"} <= set(checks)
+    records = [record(marked(1), "a"), record(marked(1), "b"), record(marked(2), "c")]
+    found = _audit.findings(records, {"digests": dict.fromkeys("abc", "one")})
+    assert {"conflicting_labels", "exact_duplicates", "mask_faults"} <= {finding.check for finding in found}
+    [conflict] = (finding for finding in found if finding.check == "conflicting_labels")
+    assert [(suspect.id, suspect.suggested) for suspect in conflict.records] == [
+        ("c", "mask a.png"),
+        ("a", "mask a.png"),
+        ("b", "mask a.png"),
+    ]
+    assert conflicting_labels.find(records[:2], digests=dict.fromkeys("ab", "one")) == []

@@ -31,3 +31,14 @@ def test_the_classes_that_a_label_names(label, names):
 def test_parts_of_one_kind(label):
     assert labels.boxes(label) == ((BOX,) if label == (BOX,) else ())
     assert labels.spans(label) == ((SPAN,) if label == (SPAN,) else ())
+
+
+def test_the_content_of_a_mask_is_that_of_its_file(tmp_path):
+    for name, data in (("a.png", b"one"), ("b.png", b"one"), ("c.png", b"two")):
+        (tmp_path / name).write_bytes(data)
+    one, same, other = (
+        labels.content(MASK._replace(path=str(tmp_path / name))) for name in ("a.png", "b.png", "c.png")
+    )
+    assert one == same != other
+    assert labels.content(MASK).path == "a.png"
+    assert labels.content((BOX,)) == (BOX,)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lepton.checks._finding import Suspect
+from lepton.core.labels import content
 from lepton.core.types import Box, Label, Mask, Record, Span
 
 
@@ -37,17 +38,19 @@ def are_texts(labels: Sequence[str]) -> bool:
 
 def outvoted(records: Sequence[Record]) -> list[Suspect]:
     """Records of one content with several labels: the rarest label first, the most frequent one suggested."""
-    counts = Counter(record.label for record in records)
+    contents = [content(record.label) for record in records]
+    counts = Counter(contents)
     (most, top), *rest = counts.most_common()
+    usual = records[contents.index(most)].label
     clear = not rest or rest[0][1] < top
     suspects = [
         Suspect(
             record.id,
-            _doubt(counts[record.label], len(records)),
+            _doubt(counts[told], len(records)),
             label_text(record.label),
-            label_text(most) if clear else None,
+            label_text(usual) if clear else None,
         )
-        for record in records
+        for record, told in zip(records, contents, strict=True)
     ]
     return sorted(suspects, key=lambda suspect: -suspect.score)
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from lepton.checks import _content
 from lepton.checks._finding import Finding
 from lepton.checks._words import outvoted, several
+from lepton.core import labels
 from lepton.core.types import Record
 
 NEEDS = ("digests",)
@@ -16,7 +17,8 @@ def find(records: Sequence[Record], *, digests: Mapping[str, str] | None = None)
 
     A suspect's score is the share of its like that have another label. `digests` as in `exact_duplicates`.
     """
-    groups = [group for group in _content.groups(records, digests) if len({record.label for record in group}) > 1]
+    same = _content.groups(records, digests)
+    groups = [group for group in same if len({labels.content(record.label) for record in group}) > 1]
     if not groups:
         return []
     suspects = sorted((suspect for group in groups for suspect in outvoted(group)), key=lambda suspect: -suspect.score)

@@ -1,7 +1,9 @@
 """What labels of every kind have in common: the classes they name, and how they are read from JSON."""
 
+from pathlib import Path
 from typing import Any
 
+from lepton.core import files
 from lepton.core.types import Box, Label, Mask, Span
 
 
@@ -24,6 +26,14 @@ def boxes(label: Label) -> tuple[Box, ...]:
     """The boxes of a label; none where it has none."""
     parts = () if label is None or isinstance(label, str | Mask) else label
     return tuple(part for part in parts if isinstance(part, Box))
+
+
+def content(label: Label) -> Label:
+    """The label as it is wherever it lies: the path of a mask becomes the digest of its file, or its name if gone."""
+    if not isinstance(label, Mask):
+        return label
+    path = Path(label.path)
+    return label._replace(path=files.sha256(path) if path.is_file() else path.name)
 
 
 def from_json(found: Any) -> Label:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lepton.core import files
+from lepton.core.labels import content
 from lepton.core.types import Label, Record
 from lepton.mending.corrections import Correction
 
@@ -38,9 +39,9 @@ def mend(records: Sequence[Record], digests: Mapping[str, str], corrections: Map
 def version(records: Sequence[Record], digests: Mapping[str, str], corrections: Iterable[Correction] = ()) -> str:
     """The hex sha256 of a data set: the content, label and split of each record, and the corrections that stand.
 
-    It does not depend on the order of records, on who corrected them, or when.
+    It does not depend on the order of records, on where the files of masks lie, on who corrected labels, or when.
     """
-    held = sorted(files.canonical([item.id, digests[item.id], item.label, item.split]) for item in records)
+    held = sorted(files.canonical([item.id, digests[item.id], content(item.label), item.split]) for item in records)
     decided = sorted(files.canonical([item.content, item.label]) for item in corrections)
     return files.sha256_text("\n".join([*held, "", *decided]))
 
