@@ -1,4 +1,4 @@
-"""Features that simple models judge records by: n-grams of texts, edges and colours of images, bands of sounds.
+"""Features that simple models judge records by: n-grams of texts, edges of images and volumes, bands of sounds.
 
 None needs training, and none looks at labels. Shapes: N records, D features, H height, W width, T frames, M mel bands.
 """
@@ -24,6 +24,7 @@ _SHARE = 0.5
 _NO_TOKEN = "_"
 _LONGEST = 3000  # characters of a text that are looked at
 _SIDE = 64  # the side that larger images are brought to
+_BODY = (8, 48, 48)  # slices, rows and columns that volumes are brought to
 _DIRECTIONS = 9
 _CELLS = (7, 4, 2)  # an image's side in cells, at three scales
 _SLICES = 8
@@ -98,6 +99,12 @@ def sounds(records: Sequence[Record], seed: int) -> np.ndarray:
     return _components(records, _encoded.encoder("logmel", fitted), _sound, seed=seed)
 
 
+def bodies(records: Sequence[Record], seed: int) -> np.ndarray:
+    """Gradients of volumes seen from three sides, and means of their cells: components, float32 (N, at most KEPT)."""
+    fitted = _encoded.fit({"name": "volume", "size": _BODY}, records)
+    return _components(records, _encoded.encoder("volume", fitted), _body, seed=seed)
+
+
 def unit(rows: np.ndarray) -> np.ndarray:
     """Rows (N, D) brought to length 1."""
     scaled: np.ndarray = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
@@ -146,6 +153,13 @@ def _picture(samples: Sequence[Arrays]) -> Parts:
     cells = _cells(images, 8).reshape(len(images), -1)
     colours = [[np.histogram(channel, bins=16, range=(0, 1))[0] / channel.size for channel in each] for each in images]
     return [*edges, (0.5, cells), (0.5, np.array(colours, np.float32).reshape(len(images), -1))]
+
+
+def _body(samples: Sequence[Arrays]) -> Parts:
+    volumes = np.concatenate([sample["volume"] for sample in samples])
+    sides = [_directions(volumes.mean(axis=axis)) for axis in (1, 2, 3)]
+    edges = [(1.0, _gradients(layers, _CELLS[-1])) for layers in sides]
+    return [*edges, (1.0, _cells(volumes, 8).reshape(len(volumes), -1))]
 
 
 def _directions(grey: np.ndarray) -> np.ndarray:

@@ -20,6 +20,8 @@ from lepton.core.types import Record
 from lepton.stages import _features, _learners, _pool, _usable, _words
 from lepton.stages._learners import FOLDS, Bayes, Kernel, Learner, Lesson, Linear, Neighbours
 
+_FEATURES = {"image": _features.looks, "audio": _features.sounds, "volume": _features.bodies}
+
 ROUNDS = 4
 """The first learns from all labels, the others less from doubtful ones."""
 
@@ -98,8 +100,9 @@ def suspects(records: Sequence[Record], asked: Asked) -> Judged:
 def predictions(records: Sequence[Record], asked: Asked) -> Found:
     """Predict the labels of all records that have one and can be read, of whatever split.
 
-    Without a hub model texts are judged by n-grams, images by edges and colours, sounds by their bands. Classes that
-    stand in fewer clusters than there are folds are left out. Raises UserError where the hub model is no good.
+    Without a hub model texts are judged by n-grams, images by edges and colours, sounds by their bands, volumes by
+    edges. Classes that stand in fewer clusters than there are folds are left out. Raises UserError where the hub model
+    is no good.
     """
     deadline = time.monotonic() + 60 * asked.minutes
     labelled, sampled = _sampled([record for record in records if record.label is not None], asked.seed)
@@ -164,7 +167,7 @@ def _learners_of(records: Sequence[Record], modality: str, how: tuple[np.ndarray
         told = _features.beside(grams, _features.turns(records))
         known = [Linear(told), Bayes(grams), Kernel(topics, seed), Neighbours(grams, group, seed)]
     else:
-        rows = _features.looks(records, seed) if modality == "image" else _features.sounds(records, seed)
+        rows = _FEATURES[modality](records, seed)
         known = [Kernel(rows, seed), Neighbours(_features.unit(rows), group, seed)]
     if asked.encoder is not None:
         from lepton.stages import _embeddings  # torch is loaded only where it is needed

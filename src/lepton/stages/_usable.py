@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from lepton.core import machine, plugins
-from lepton.core.errors import BadInput, UserError
+from lepton.core.errors import UserError
 from lepton.core.types import BadRecord, Record
 
 
@@ -14,17 +14,17 @@ def modality(records: Sequence[Record]) -> str:
     """Text, or what the first file that can be decoded holds; image where none can."""
     if all(isinstance(record.raw, str) for record in records):
         return "text"
-    transforms = [plugins.load("transforms", name) for name in ("image", "logmel")]
+    transforms = [plugins.load("transforms", name) for name in ("image", "logmel", "volume")]
     for record in records:
         for transform in transforms:
-            with suppress(BadInput, OSError):
+            with suppress(UserError, OSError):
                 transform.decode(record.read())
                 return str(transform.MODALITY)
     return "image"
 
 
 def unreadable(records: Sequence[Record], modality: str) -> list[BadRecord]:
-    """The records whose image or sound cannot be decoded, each with its reason."""
+    """The records whose image, sound or volume cannot be decoded, each with its reason."""
     if modality == "text":
         return []
     name = next(name for name in plugins.names("transforms") if modality == plugins.load("transforms", name).MODALITY)
