@@ -50,6 +50,27 @@ def test_what_is_no_such_file_is_refused(put, data):
         clinc.read(put("x.json", data))
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["train", "val", "oos_test", "a"]), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
+@given(JSON)
+def test_any_json_is_read_or_the_users_mistake(put, value):
+    for part in (value, {"train": [["a", "b"], value]}, {"train": value}):
+        try:
+            reading = clinc.read(put("x.json", json.dumps(part)))
+        except UserError:
+            continue
+        assert all(record.raw.strip() and record.label for record in reading.records)
+
+
 WORD = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1, max_size=8)
 TEXT = WORD.filter(str.strip)
 

@@ -64,6 +64,29 @@ def test_what_is_no_such_file_is_refused(put, data):
         snips.read(put("x.json", data))
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["data", "text", "entity", "intents", "utterances", "Play"]), inner, max_size=4
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
+@given(JSON)
+def test_any_json_is_read_or_the_users_mistake(put, value):
+    for part in (value, {"Play": [PLAY[0], value]}, {"Play": [{"data": value}]}, {"intents": value}):
+        try:
+            reading = snips.read(put("x.json", json.dumps(part)))
+        except UserError:
+            continue
+        assert all(record.raw.strip() and record.label for record in reading.records)
+
+
 TEXT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1, max_size=6)
 PIECES = st.lists(st.tuples(TEXT, st.none() | st.sampled_from(["track", "artist"])), min_size=1, max_size=5)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from lepton.core.errors import UserError
@@ -10,6 +11,7 @@ from lepton.formats import _bio, _columns, _names
 from lepton.formats._table import Cells, Table, text_of
 from lepton.formats._text import several, words
 
+_NO_FIELDS: Mapping[str, str] = MappingProxyType({})
 _TOKENS = words("tokens words")
 _TAGS = words("ner_tags tags ner labels slots pos_tags chunk_tags")
 
@@ -40,7 +42,7 @@ class _Pass:
             return BadRecord(identity, made)
         others = {key: cell for key, cell in cells.items() if key not in (self.text, self.label)}
         fields = {key: text for key, cell in others.items() if (text := text_of(cell)) is not None}
-        return Record(identity, made[0], made[1], self._split(cells), fields)
+        return Record(identity, made[0], made[1], self._split(cells), fields or _NO_FIELDS)
 
     def _plain(self, cells: Cells) -> tuple[str, str] | str:
         text, label = text_of(cells.get(self.text)), text_of(cells.get(self.label))
