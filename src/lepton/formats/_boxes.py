@@ -22,10 +22,11 @@ _DECIMALS = 6
 
 @dataclass(slots=True)
 class Pictures:
-    """The pictures under `root`, found by the names that annotations give them."""
+    """The pictures under `root`, found by the names that annotations give them; what was looked up is kept."""
 
     root: Path
     index: dict[str, list[Path]] = field(default_factory=dict)
+    spelt: dict[Path, str] = field(default_factory=dict)
 
     def find(self, name: str, near: Sequence[Path] = ()) -> Path | str:
         """The picture of that name in one of the folders `near`, under the root, or alone of its name under it.
@@ -38,12 +39,12 @@ class Pictures:
             return f"names no picture: {told}"
         if os.path.isabs(name) or name[1:3] == ":/":
             return f"names {told}: pictures must be named relative to the data set's folder"
-        paths = [Path(os.path.normpath(folder / name)) for folder in dict.fromkeys((*near, self.root))]
-        inside = [path for path in paths if _place(path).is_relative_to(_place(self.root))]
+        paths = [os.path.normpath(os.path.join(self._spelt(folder), name)) for folder in (*near, self.root)]
+        inside = [path for path in paths if self._holds(path)]
         found = next(filter(os.path.isfile, inside), None)
         if found is None and len(inside) < len(paths):
             return f"names {told}, which lies outside of the data set's folder"
-        return found or self._alone(name)
+        return Path(found) if found else self._alone(name)
 
     def by_stem(self, stem: str, folders: Iterable[Path]) -> Path | None:
         """The first picture of that name but for the suffix in one of the folders."""
@@ -52,10 +53,20 @@ class Pictures:
 
     def record(self, path: Path, parts: Sequence[Box] | str, split: str | None = None) -> Record | BadRecord:
         """The picture as a record, named by its place under the root; bad for a reason, or where its file is."""
-        identity = _place(path).relative_to(_place(self.root)).as_posix()
+        identity = os.path.relpath(path, self.root).replace(os.sep, "/")
         if isinstance(parts, str):
             return BadRecord(identity, parts)
         return file_record(path, identity) or Record(identity, path, tuple(parts), split)
+
+    def _holds(self, path: str) -> bool:
+        """By the letters of the path, so that links which the user made inside the folder still serve."""
+        return path.startswith(self._spelt(self.root).rstrip(os.sep) + os.sep)
+
+    def _spelt(self, folder: Path) -> str:
+        """The absolute path of a folder; kept, for there are few folders and many pictures."""
+        if folder not in self.spelt:
+            self.spelt[folder] = os.path.abspath(folder)
+        return self.spelt[folder]
 
     def _alone(self, name: str) -> Path | str:
         if not self.index:
@@ -68,14 +79,9 @@ class Pictures:
         return f"names {told}, which stands in {len(places)} places" if places else f"there is no picture {told}"
 
 
-def _place(path: Path) -> Path:
-    """By the letters of the path, so that links which the user made inside the folder still serve."""
-    return Path(os.path.abspath(path))
-
-
 def root(path: Path) -> Path:
     """The folder that a data set is read from, so spelt that every place in it begins with it."""
-    return _place(path)
+    return Path(os.path.abspath(path))
 
 
 _SUFFIXES = sorted({*IMAGE.suffixes, *(suffix.upper() for suffix in IMAGE.suffixes)})
