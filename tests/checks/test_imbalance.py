@@ -1,4 +1,5 @@
 from lepton.checks import imbalance
+from lepton.core.types import Box
 
 
 def many(*counts, split="train"):
@@ -27,3 +28,16 @@ def test_very_uneven_classes(texts):
 def test_even_classes_and_no_classes(texts):
     assert imbalance.find(texts(*many(("a", 20), ("b", 20)))) == []
     assert imbalance.find(texts(("a", ()), ("b", None))) == []
+
+
+def boxes(*counts):
+    return tuple(Box(at, 0, at + 1, 1, label) for label, count in counts for at in range(count))
+
+
+def test_boxes_are_counted_not_pictures(texts):
+    first, second = boxes(("a", 40), ("b", 2)), boxes(("a", 5), ("c", 3))
+    rare, strange, uneven = imbalance.find(texts(("t", first, "train"), ("t", (), "train"), ("t", second, "test")))
+    assert rare.message == "1 class of fewer than 10 boxes: b (2)."
+    assert [(suspect.id, suspect.given) for suspect in rare.records] == [("0", "b")]
+    assert strange.message == "1 record of validation or test are of classes that train lacks: c."
+    assert "20 times the boxes of 'b' (2)" in uneven.message

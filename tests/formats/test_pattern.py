@@ -49,3 +49,16 @@ def test_examples(pattern, path, fields):
 def test_wrong_patterns_are_explained(pattern):
     with pytest.raises(UserError, match="pattern"):
         compile_pattern(pattern)
+
+
+def test_a_field_may_say_how_many_characters_it_takes():
+    pattern = compile_pattern("Image_{child:2}{eye}")
+    assert pattern.match("x/Image_08R.jpg") == {"child": "08", "eye": "R"}
+    assert compile_pattern("{_:3}{rest}").match("abcdef") == {"rest": "def"}
+    assert compile_pattern("{child:2}-{child}").match("08-09") is None
+
+
+@pytest.mark.parametrize("pattern", ["{a}{b}", "{a:0}", "{a:x}", "{a:-2}", "{a:999}"])
+def test_a_number_of_characters_is_from_1_to_99(pattern):
+    with pytest.raises(UserError):
+        compile_pattern(pattern)
