@@ -4,7 +4,7 @@ from PIL import Image
 
 from lepton.checks import undeclared_groups
 from lepton.checks._traits import Traits, traits
-from lepton.core.types import Record
+from lepton.core.types import Mask, Record
 
 
 def found(records):
@@ -67,6 +67,14 @@ def test_a_declared_field_is_named_and_not_told_twice(tmp_path):
     [finding] = found(records)
     assert "the field 'speaker'" in finding.message
     assert 'split = { group = "speaker" }' in finding.remedy
+
+
+def test_labels_that_never_recur_do_not_hide_groups(tmp_path):
+    names = [f"{scene}_{at:03d}.png" for scene in ("0001TP", "0006R0", "Seq05VD") for at in range(20)]
+    masks = [Mask(name, ((0, "road"),)) for name in names]
+    [finding] = found(files(tmp_path, names, label=lambda at: masks[at]))
+    assert "3 groups" in finding.message
+    assert 'pattern = "{group}_{index}.png"' in finding.remedy
 
 
 def test_texts_have_no_groups_but_by_their_fields(texts):

@@ -106,11 +106,9 @@ def _roles(parts: Sequence[_Part], records: Sequence[Record]) -> list[str]:
 def _told(part: _Part, records: Sequence[Record]) -> str:
     if len(set(part.values)) == 1:
         return "same"
-    for role, of in (
-        ("label", [str(record.label) for record in records]),
-        ("split", [str(one.split) for one in records]),
-    ):
-        if len(set(of)) > 1 and _follows(part.values, of):
+    classes = [record.label if isinstance(record.label, str) else "" for record in records]
+    for role, of in (("label", classes), ("split", [str(record.split) for record in records])):
+        if 1 < len(set(of)) <= len(of) / 2 and _follows(part.values, of):
             return role
     return "other"
 
