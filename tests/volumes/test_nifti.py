@@ -8,7 +8,7 @@ import pytest
 
 from lepton.core.errors import BadInput
 from lepton.volumes import nifti
-from lepton.volumes.decode import decode
+from lepton.volumes.decode import decode, unpacked
 from lepton.volumes.volume import picture
 
 nibabel = pytest.importorskip("nibabel")
@@ -96,7 +96,13 @@ def test_a_written_file_is_nibabels_and_says_nothing_of_the_patient(nii):
 
 def test_packed_files_and_pairs_are_read(nii, zipped):
     array = RANDOM.integers(0, 100, (2, 3, 4)).astype(np.int16)
-    assert np.array_equal(decode(gzip.compress(nii(array))).voxels[..., 0], array)
+    raw = nii(array)
+    for packed in (
+        gzip.compress(raw),
+        gzip.compress(raw[:200]) + gzip.compress(raw[200:]),
+        gzip.compress(raw) + bytes(9),
+    ):
+        assert np.array_equal(decode(packed).voxels[..., 0], array)
     pair = nibabel.Nifti1Pair(array, OBLIQUE)
     files = pair.make_file_map({"header": io.BytesIO(), "image": io.BytesIO()})
     pair.to_file_map(files)
@@ -107,6 +113,12 @@ def test_packed_files_and_pairs_are_read(nii, zipped):
         assert np.allclose(volume.affine, OBLIQUE)
     with pytest.raises(BadInput, match="header of a NIfTI pair"):
         decode(header)
+
+
+def test_pieces_of_every_length_are_unpacked_whole(monkeypatch):
+    monkeypatch.setattr("lepton.volumes.decode._PIECE", 64)
+    for length in range(1, 400):
+        assert unpacked(gzip.compress(bytes(length)), 1000) == bytes(length)
 
 
 def test_packing_gives_the_same_bytes_again():

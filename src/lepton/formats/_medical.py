@@ -37,9 +37,8 @@ _ANALYZE = (b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a format reads: its name, the word for a file of it, the suffixes that promise one, and how one begins."""
+    """What a format reads: the word for a file of it, the suffixes that promise one, and how one begins."""
 
-    format: str
     word: str
     suffixes: frozenset[str]
     suits: Callable[[bytes], bool]
@@ -179,5 +178,5 @@ def _record(root: Path, parts: Parts, how: tuple[Layout, Pattern | None, str | N
     return Record(identity, root.joinpath(*parts), fields[chosen] if chosen else label, split, fields)
 
 
-DICOM = Wanted("dicom", "DICOM file", frozenset(("", ".dcm", ".dicom", ".dic", ".ima")), dicom.is_dicom)
-NIFTI = Wanted("nifti", "NIfTI file", frozenset((".nii", ".hdr")), nifti.is_nifti)
+DICOM = Wanted("DICOM file", frozenset(("", ".dcm", ".dicom", ".dic", ".ima")), dicom.is_dicom)
+NIFTI = Wanted("NIfTI file", frozenset((".nii", ".hdr")), nifti.is_nifti)

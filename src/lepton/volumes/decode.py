@@ -23,6 +23,8 @@ Part = Callable[[], bytes]
 """A file of several, read when it is called."""
 
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_AS_GZIP = zlib.MAX_WBITS | 16
+_PIECE = 1 << 24  # bytes that are unpacked at a time
 _BYTES = 8  # a value's most
 _BESIDE = 1 << 26  # bytes of headers, in a file or all files of a zip
 _FILES = 20_000
@@ -51,16 +53,17 @@ def unpacked(data: bytes, limit: int) -> bytes:
     """`data`, unpacked where it is gzip. Raises BadInput for what is broken, cut off, or longer than `limit` bytes."""
     if data[:2] != _GZIP:
         return data
-    pieces, size = [], 0
-    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    pieces, size, rest = [b""], 0, data
+    unpacker = zlib.decompressobj(_AS_GZIP)
     with dicom.quietly("The file cannot be unpacked"):
-        rest = data
-        while rest and not unpacker.eof:
-            pieces.append(unpacker.decompress(rest, 1 << 24))
+        while rest or len(pieces[-1]) == _PIECE:
+            pieces.append(unpacker.decompress(rest, _PIECE))
             size += len(pieces[-1])
-            rest = unpacker.unconsumed_tail
             if size > limit:
                 raise BadInput("The file is too large unpacked", rule=f"It may have {limit:,} bytes")
+            rest = unpacker.unconsumed_tail
+            if unpacker.eof and unpacker.unused_data.startswith(_GZIP):  # some tools pack a file in several parts
+                rest, unpacker = unpacker.unused_data, zlib.decompressobj(_AS_GZIP)
     if not unpacker.eof:
         raise BadInput("The file is cut off", rule="It must be a whole gzip file")
     return b"".join(pieces)
@@ -72,7 +75,7 @@ def head(path: Path, count: int = 352) -> bytes:
         with path.open("rb") as stream:
             start = stream.read(count * 8)
             if start[:2] == _GZIP:
-                start = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(start, count)
+                start = zlib.decompressobj(_AS_GZIP).decompress(start, count)
     except (OSError, zlib.error):
         return b""
     return start[:count]
@@ -96,7 +99,7 @@ def size(path: Path) -> int:
             return os.path.getsize(path)
     count, limit = 0, MAX_VOXELS * _BYTES + _BESIDE
     with gzip.open(path) as stream, dicom.quietly("The file cannot be unpacked"):
-        while piece := stream.read(1 << 22):
+        while piece := stream.read(_PIECE):
             count += len(piece)
             if count > limit:
                 raise BadInput("The file is too large unpacked", rule=f"It may have {limit:,} bytes")

@@ -40,7 +40,7 @@ _BROKEN = (
     Warning,
 )
 
-DEFLATED = b"1.2.840.10008.1.2.1.99"
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
 _PLAIN = b"1.2.840.10008.1.2.1"
 _META = 1 << 16  # bytes in which the file meta information ends
 _META_START = 144
@@ -245,7 +245,10 @@ def quietly(what: str) -> Iterator[None]:
 @cache
 def broken() -> tuple[type[Exception], ...]:
     """What pydicom and the decoders behind it raise for broken files; it has no common ancestor but Exception."""
-    errors = library().errors
+    try:
+        errors = library().errors
+    except MissingExtra:
+        return _BROKEN
     return (*_BROKEN, errors.BytesLengthException, errors.InvalidDicomError)
 
 
@@ -282,7 +285,7 @@ def _inflated(stream: IO[bytes], size: int) -> tuple[IO[bytes], int]:
     head = stream.read(_META)
     stream.seek(0)
     start = _META_START + struct.unpack("<I", head[140:144].ljust(4, b"\0"))[0]
-    if DEFLATED not in (head[:start] if head[132:140] == _GROUP_LENGTH else head):
+    if _DEFLATED not in (head[:start] if head[132:140] == _GROUP_LENGTH else head):
         return stream, size
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
     with quietly("The deflated data set cannot be unpacked"):
@@ -290,5 +293,5 @@ def _inflated(stream: IO[bytes], size: int) -> tuple[IO[bytes], int]:
         data = unpacker.decompress(stream.read(), _INFLATED)
         if not unpacker.eof:
             raise ValueError("more than the bound, or cut off")
-    made = head[:start].replace(DEFLATED, _PLAIN.ljust(len(DEFLATED), b"\0")) + data
+    made = head[:start].replace(_DEFLATED, _PLAIN.ljust(len(_DEFLATED), b"\0")) + data
     return io.BytesIO(made), len(made)
