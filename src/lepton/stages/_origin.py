@@ -48,7 +48,7 @@ def read(path: Path) -> Origin:
     folder = trained(path)
     if folder is None:
         return Origin(path, _plain(path))
-    return Origin(path, load_file(folder / _NETWORK), files.read_json(folder / "model.json"), _encoded.load(folder))
+    return Origin(path, _plain(folder / _NETWORK), files.read_json(folder / "model.json"), _encoded.load(folder))
 
 
 def sources(path: Path) -> dict[str, str]:
@@ -117,14 +117,17 @@ class Mapped:
     @property
     def told(self) -> str:
         """The mapping in one line."""
-        parts = [f"{self.taken} tensors were taken"]
-        for names, said in ((self.fresh, "begin anew"), (self.unused, "were left over")):
-            parts += (
-                [f"{len(names)} {said} ({'; '.join(f'{n}: {why}' for n, why in list(names.items())[:2])})"]
-                if names
-                else []
-            )
-        return ", ".join(parts)
+        parts = [
+            f"{self.taken} tensors were taken",
+            _counted(self.fresh, "begin anew"),
+            _counted(self.unused, "were left"),
+        ]
+        return ", ".join(filter(None, parts))
+
+
+def _counted(names: Mapping[str, str], said: str) -> str:
+    shown = "; ".join(f"{name}: {why}" for name, why in list(names.items())[:2])
+    return f"{len(names)} {said} ({shown})" if names else ""
 
 
 def rebuilt(start: Start, origin: Origin) -> Start:
