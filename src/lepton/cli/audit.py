@@ -1,6 +1,7 @@
 """`lepton audit`: what a data set holds and what is wrong with it."""
 
 import argparse
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,11 @@ from lepton.cli import _data, _models
 from lepton.cli._output import note, print_json, progress
 
 if TYPE_CHECKING:
-    from lepton.core.types import Reading
+    from types import ModuleType
+
+    from lepton.core.types import Reading, Record
+
+_TRIED = 8  # records that tell which transform decodes them
     from lepton.report.audit import Source
 
 HELP = "the data report: formats, label errors, duplicates, leaks, imbalance"
@@ -71,14 +76,28 @@ def _write(found: dict[str, Any], source: "Source", folder: Path) -> None:
 
 
 def _decoder(reading: "Reading", modality: str | None) -> dict[str, Any]:
-    """What tells whether media can be decoded; texts were decoded as they were read."""
+    """What tells whether media can be decoded: the transform that decodes most of the first ones.
+
+    Texts were decoded as they were read.
+    """
     from lepton.core import plugins
 
-    if all(isinstance(record.raw, str) for record in reading.records):
-        return {}
+    media = [record for record in reading.records if not isinstance(record.raw, str)][:_TRIED]
     loaded = [plugins.load("transforms", name) for name in plugins.names("transforms")]
-    fitting = [module for module in loaded if hasattr(module, "decode") and modality in (None, module.MODALITY)]
-    return {"encoder": fitting[0].decode} if len(fitting) == 1 else {}
+    able = [module for module in loaded if hasattr(module, "decode") and module.MODALITY != "text"]
+    fitting = [module for module in able if modality in (None, module.MODALITY)]
+    counts = [sum(_decodes(module, record) for record in media) for module in fitting]
+    return {"encoder": fitting[counts.index(max(counts))].decode} if max(counts, default=0) else {}
+
+
+def _decodes(module: "ModuleType", record: "Record") -> bool:
+    from lepton.core.errors import UserError
+
+    try:
+        module.decode(record.read())
+    except (UserError, OSError):
+        return False
+    return True
 
 
 def _print(found: dict[str, Any]) -> None:
