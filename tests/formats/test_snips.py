@@ -76,7 +76,7 @@ JSON = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(JSON)
 def test_any_json_is_read_or_the_users_mistake(put, value):
     for part in (value, {"Play": [PLAY[0], value]}, {"Play": [{"data": value}]}, {"intents": value}):
