@@ -112,3 +112,12 @@ def test_the_commands_of_the_page_run(cats, capsys):
     assert len(commands) == 4
     for command in commands:
         assert main(shlex.split(command)[1:]) == 0, capsys.readouterr().err
+
+
+def test_a_task_says_what_the_labels_are(cats, capsys):
+    for split in ("train", "val"):
+        (cats / "cats" / "images" / split / "b").mkdir()
+        (cats / "cats" / "images" / split / "a.png").rename(cats / "cats" / "images" / split / "b" / "a.png")
+    arguments = ["cats", "new", "--format", "cvat", "--task", "image-classification"]
+    assert told(capsys, *arguments)["records"] == 2
+    assert 'tag label="b"' in (cats / "new" / "annotations.xml").read_text()

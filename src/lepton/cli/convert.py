@@ -31,9 +31,10 @@ def main(args: argparse.Namespace) -> int:
     place = Path(args.place)
     if place.resolve().is_relative_to(Path(args.source).resolve()):
         raise UserError(f"{place} lies in the source", rule="The source is left as it is", remedy="Name another folder")
-    modality = plugins.load("tasks", args.task).MODALITY if args.task else None
+    task = plugins.load("tasks", args.task) if args.task else None
+    asked = {"modality": getattr(task, "MODALITY", None), "labels": getattr(task, "LABELS", None)}
     options = {name: getattr(args, name) for name in _OPTIONS}
-    reading = _read.read(args.source, base=Path.cwd(), modality=modality, format=args.read_as, **options)
+    reading = _read.read(args.source, base=Path.cwd(), format=args.read_as, **asked, **options)
     lost = _write.write(reading, place, format=args.format, progress=progress(quiet=args.json))
     told = {"place": str(place), "format": args.format, "records": len(reading.records), "not_carried": lost}
     if args.json:
