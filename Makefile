@@ -21,7 +21,7 @@ demo: .venv/train
 	$(BIN)/lepton predict runs/digits/app runs/digits/app/golden/inputs/0.png
 
 test: .venv/dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: .venv/dev
 	$(BIN)/ruff check src tests benchmarks
