@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from lepton.core.types import Reading, Record
+    from lepton.report.audit import Source
 
 _TRIED = 8  # records that tell which transform decodes them
-    from lepton.report.audit import Source
 
 HELP = "the data report: formats, label errors, duplicates, leaks, imbalance"
 
@@ -104,6 +104,8 @@ def _print(found: dict[str, Any]) -> None:
     print(f"{found['records']:,} records")
     for remark in found["notes"]:
         print(f"  note: {remark}")
+    for reason, count in Counter(item["reason"] for item in found["bad"]).most_common():
+        print(f"  set aside: {count:,}, {reason}")
     for finding in found["findings"]:
         print(f"{finding['severity']:<8}{finding['check']}: {finding['message']}")
         for record in finding["records"][:5]:
