@@ -73,5 +73,13 @@ def test_a_text_in_another_language_comes_first(texts):
     assert [suspect.id for suspect in finding.records] == ["300"]
 
 
+def test_a_tenth_in_another_language_is_no_outlier(texts):
+    words = ["where", "is", "my", "card", "and", "what", "does", "it", "cost"]
+    other = ["\u0433\u0434\u0435", "\u043c\u043e\u044f", "\u043a\u0430\u0440\u0442\u0430"]
+    random = np.random.default_rng(0)
+    mixed = [(" ".join(random.choice(other if at % 10 == 0 else words, 9)), "a") for at in range(300)]
+    assert found(texts(*mixed)) == []
+
+
 def test_few_records_tell_nothing(texts):
     assert found(texts(*[(f"text {at}", "a") for at in range(20)], ("\u0436\u0448\u0449", "a"))) == []

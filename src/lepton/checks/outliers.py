@@ -21,6 +21,9 @@ _FAR = 6.0
 """Robust standard deviations of how unlike records are to the others, from which they are named."""
 
 _MOST = 0.005
+_MANY = 0.05
+"""The share of records that far away from which they are no outliers but a kind of their own, such as a language."""
+
 _LOGARITHMS = ("seconds", "width", "height")
 _LEFT_OUT = ("bytes", "kind", "mode", "coarseness", "clipped")
 
@@ -44,7 +47,7 @@ def find(records: Sequence[Record], *, traits: Traits) -> list[Finding]:
 def _findings(members: Sequence[Record], far: np.ndarray, noun: str) -> list[Finding]:
     order = np.argsort(-far, kind="stable")[: max(1, int(_MOST * len(members)))]
     named = [row for row in order.tolist() if far[row] > _FAR]
-    if not named:
+    if not named or float((far > _FAR).mean()) > _MANY:
         return []
     suspects = [
         Suspect(members[row].id, float(1 - _FAR / (2 * far[row])), label_text(members[row].label)) for row in named
