@@ -13,7 +13,7 @@ from lepton.core.ledger import facts
 from lepton.core.types import Record
 from lepton.mending import corrections
 from lepton.mending.corrections import Correction
-from lepton.stages import _road
+from lepton.stages import _out_of_fold, _road
 
 WORDS = {
     "weather": ["rain", "sun", "wind", "snow", "cloud", "storm", "frost", "hail"],
@@ -112,6 +112,15 @@ def test_the_scores_tell_what_leaks_and_wrong_labels_do(notes):
     assert "on the labels as they were given" in card
     assert "nearly the same" in card
     assert {path.name: path.read_bytes() for path in notes.glob("*.csv")} == before
+
+
+def test_test_labels_that_look_wrong_are_named_but_for_those_that_people_decided_on(notes, monkeypatch):
+    monkeypatch.setattr(_out_of_fold, "ROUNDS", 1)
+    correct(notes, 3, "food")
+    done = run(notes, "data.corrections=fixed.sqlite", "data.label_errors=true", until="prepare")
+    assert json.loads((done.artifacts["prepare"].folder / "doubts.json").read_text()) == {"test:test.csv#2": "weather"}
+    checks = {finding["check"] for finding in facts(done.folder)["prepare"]["facts"]["findings"]}
+    assert {"label_errors", "split_leaks", "near_duplicates"} <= checks
 
 
 def test_a_version_follows_content_and_corrections(notes):

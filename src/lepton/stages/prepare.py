@@ -29,6 +29,7 @@ AFTER: tuple[str, ...] = ()
 ROOMS = ("formats", "checks", "mending", "core")
 MEASURES = False
 
+_LIKELY = 0.5
 _SHOWN = 50  # of the labels that were cleaned, in the report
 
 
@@ -175,10 +176,10 @@ class _Work:
         return {"file": self.stage.settings.corrections, "changed": dict(changed), "confirmed": confirmed, "lost": lost}
 
     def doubts(self, records: Sequence[Record], found: Sequence[Finding]) -> dict[str, str | None]:
-        """The test records whose labels look wrong and were not decided on, with what they may be."""
+        """The test labels that nobody decided on and that are more likely wrong than right, with what they may be."""
         test = {record.id for record in records if record.split == "test"} - self.done.judged
         wrong = [suspect for finding in found if finding.check == "label_errors" for suspect in finding.records]
-        return {suspect.id: suspect.suggested for suspect in wrong if suspect.id in test}
+        return {item.id: item.suggested for item in wrong if item.id in test and item.score > _LIKELY}
 
 
 def read(chosen: Settings, base: Path, modality: str) -> Reading:
