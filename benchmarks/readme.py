@@ -39,6 +39,7 @@ def tables() -> str:
     head = f"Test scores of the shipped apps, from raw input to answer, on {place}."
     more = [compression()] if (RESULTS / "compression.json").exists() else []
     more += [serving()] if (RESULTS / "serving.json").exists() else []
+    more += data()
     more += [_sentence(name) for name in ("training", "base_install") if (RESULTS / f"{name}.json").exists()]
     return "\n\n".join([head, markdown(rows), words, *more])
 
@@ -152,6 +153,59 @@ def _kept(rows: list[dict[str, Any]]) -> str:
 
 _BESIDE = {"serving_heavy": _heavy, "serving_overload": _overload, "serving_swaps": _swaps}
 """What is said below the table, by the results it stands on."""
+
+
+def data() -> list[str]:
+    """What the audit finds of what was planted, and what that costs."""
+    return [told() for name, told in _OF_DATA.items() if (RESULTS / f"{name}.json").exists()]
+
+
+def _planted_leaks() -> str:
+    rows = _read("planted_leaks")["rows"]
+    names = list(dict.fromkeys(row["data"] for row in rows))
+    lines = [_leaks([row for row in rows if row["data"] == name]) for name in names]
+    words = (
+        "Copies that were planted across splits, exact ones and changed ones (saved again, cut, brighter, mirrored,\n"
+        "moved; other case, blanks and marks; louder, noisy, shifted, another rate): how many changed ones are found,\n"
+        "and how many of the clean records are named wrongly, beside CleanVision (pictures) and Datalab (texts). Of\n"
+        "the exact ones all are found. From `benchmarks/data/planted_leaks.py`; [how](docs/explanation/duplicates.md)."
+    )
+    return f"{words}\n\n{markdown(lines)}"
+
+
+def _leaks(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """One data set's line."""
+    ours, other = rows[0], rows[-1] if len(rows) > 1 else None
+    return {
+        "data": ours["data"],
+        "changed copies found": ours["near"],
+        "clean ones named": f"{ours['false %']:.2f} %",
+        "others find": f"{other['near']} ({other['tool']})" if other else "",
+        "clean ones named by others": f"{other['false %']:.2f} %" if other else "",
+    }
+
+
+def _label_noise() -> str:
+    rows = _read("label_noise")["rows"]
+    names = list(dict.fromkeys(row["data"] for row in rows))
+    lines = [_noise([row for row in rows if row["data"] == name]) for name in names]
+    words = (
+        "Labels that were made wrong, class by class as people confuse them: average precision of the audit's\n"
+        "ranking / of cleanlab's Datalab given the same predictions / of Datalab as it is recommended; one draw of\n"
+        "the noise. From `benchmarks/data/label_noise.py`; [how](docs/how-to/audit.md)."
+    )
+    return f"{words}\n\n{markdown(lines)}"
+
+
+def _noise(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """One data set's line."""
+    keys = ("AP", "Datalab, same predictions: AP", "Datalab, its own: AP")
+    return {"data": rows[0]["data"]} | {
+        f"{row['rate']:.0%} wrong": " / ".join(f"{row[key]:.3f}" for key in keys) for row in rows
+    }
+
+
+_OF_DATA = {"planted_leaks": _planted_leaks, "label_noise": _label_noise}
 
 
 def _percent(share: float) -> str:
