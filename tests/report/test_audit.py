@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from lepton.core.types import Record, Span
+from lepton.core.types import Box, Mask, Record, Span
 from lepton.report import audit
 
 EVIL = "<script>alert('x')</script>"
@@ -86,6 +86,20 @@ def test_suspects_are_shown_as_what_they_are() -> None:
     assert '<blockquote dir="auto">a text</blockquote>' in text
     assert "1 bytes that cannot be decoded" in text
     assert "not among the records" in text
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        (None, None),
+        ("cat", "cat"),
+        ((Span(0, 2, "x"),), "1 entity"),
+        ((Box(0, 0, 2, 2, "x"), Box(1, 1, 2, 2, "x")), "2 boxes"),
+        (Mask("m.png", ((0, "road"), (1, "car"))), "a mask of 2 classes"),
+    ],
+)
+def test_labels_are_told_in_few_words(label: Any, words: str | None) -> None:
+    assert audit.Shown({"a": Record("a", picture(), label)}).card("a")["label"] == words
 
 
 def test_a_label_stands_beside_what_it_should_perhaps_be() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from lepton.checks import _content
-from lepton.core.types import Record
+from lepton.core.types import Box, Label, Mask, Record
 from lepton.report import _media
 
 _SIDE = 160
@@ -41,7 +41,7 @@ class Shown:
         return self._made[name]
 
     def _card(self, record: Record) -> Card:
-        known = {"label": _media.plain(record.label), "split": record.split}
+        known = {"label": _label(record.label), "split": record.split}
         try:
             raw = record.read()
         except OSError as error:
@@ -60,6 +60,17 @@ class Shown:
         self._left -= len(data)
         uri = f"data:{kind};base64,{base64.b64encode(data).decode()}"
         return {"kind": kind.partition("/")[0], "uri": uri, "shape": shape}
+
+
+def _label(label: Label) -> str | None:
+    """A label in few words: the class, or how many entities, boxes or classes it has."""
+    if label is None or isinstance(label, str):
+        return label
+    if isinstance(label, Mask):
+        return f"a mask of {len(label.classes)} classes"
+    if label and isinstance(label[0], Box):
+        return f"{len(label)} {'box' if len(label) == 1 else 'boxes'}"
+    return _media.plain(label)
 
 
 def _text(text: str, record: Record) -> Card:
