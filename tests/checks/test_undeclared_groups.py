@@ -115,3 +115,12 @@ def test_frames_that_follow_each_other_look_alike(tmp_path):
     assert "in 8 groups" in finding.message
     shuffled = [Record(one.id, records[at].raw, None) for one, at in zip(records, random.permutation(80), strict=True)]
     assert undeclared_groups.find(shuffled, traits=traits(shuffled)) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "known"),
+    [("patient_id", True), ("clientId", True), ("the speaker", True), ("lowercase", False), ("website", False)],
+)
+def test_fields_are_known_by_words_for_where_records_come_from(field, known):
+    rows = [Record(str(at), "text", "a", None, {field: f"v{at % 4}"}) for at in range(40)]
+    assert bool(found(rows)) == known

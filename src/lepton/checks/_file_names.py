@@ -21,8 +21,9 @@ _MARKS = re.compile(r"([_\-. ]+)")
 _NUMBERED = re.compile(r"([A-Za-z]+)(\d+)")
 _VIEWED = re.compile(r"(\d+)([A-Za-z]{1,2})")
 _WORDS = re.compile(
-    "patient|subject|speaker|person|user|client|author|customer|donor|video|clip|movie|scene|track|session|scan|study"
-    "|series|case|visit|site|hospital|camera|device|sensor|burst|house|room|plate|slide|animal|reader|pat|subj|spk|vid|seq"
+    r"(?:^|[_\W\d])(?:patient|subject|speaker|person|user|client|author|customer|donor|reader|animal|video|clip|movie"
+    "|scene|track|burst|session|scan|study|series|case|visit|site|hospital|camera|device|sensor|house|room|plate|slide"
+    "|pat|subj|spk|vid|seq)"
 )
 
 
