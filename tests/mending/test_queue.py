@@ -34,6 +34,12 @@ def test_a_table_comes_back_as_answers(records, findings, contents):
     assert (correction.given, correction.label, correction.content) == ("place", "person", contents["a#1"])
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_spreadsheets_may_part_columns_otherwise(mark):
+    text = "id,who,correction,content\nx,,y,z\n".replace(",", mark)
+    assert queue.answers(text, "ada") == [Answer("x", "z", "y", "ada", written=True)]
+
+
 def test_who_is_not_named_in_the_table_is_named_beside_it():
     assert queue.answers("id,correction,content\nx,y,z\n", "ada")[0].who == "ada"
     with pytest.raises(UserError, match="no table of corrections.*id, text"):

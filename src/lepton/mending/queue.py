@@ -81,9 +81,11 @@ def table(found: Sequence[Doubt]) -> str:
 def answers(text: str, by: str = "") -> list[Answer]:
     """What a table says where `correction` is filled in; who is not named in it is `by`.
 
-    Raises UserError where it is no such table.
+    Its columns may be parted by commas, semicolons or tabs, as spreadsheets of different countries save them. Raises
+    UserError where it is no such table.
     """
-    rows = csv.DictReader(io.StringIO(text))
+    heads = text.partition("\n")[0]
+    rows = csv.DictReader(io.StringIO(text), delimiter=max(",;\t", key=heads.count))
     missing = [name for name in _NEEDED if name not in (rows.fieldnames or ())]
     if missing:
         rule = f"It has the columns {', '.join(_NEEDED)}"
