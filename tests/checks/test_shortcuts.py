@@ -62,7 +62,17 @@ def test_pictures_without_a_shortcut_raise_no_alarm(pictures):
 
 def test_brightness_may_be_what_the_class_is_about(pictures):
     [finding] = found(pictures(lambda pixels: pixels // 8))
-    assert (finding.severity, finding.evidence["kind"]) in (("info", "histogram"), ("warning", "map"))
+    assert (finding.severity, finding.evidence["kind"]) == ("info", "histogram")
+
+
+def test_a_mark_is_the_mark_also_where_it_is_all_the_colour_there_is(picture):
+    random = np.random.default_rng(0)
+    records = []
+    for at in range(120):
+        pixels = random.integers(0, 256, (28, 28, 1)).repeat(3, axis=2)
+        records.append(Record(f"{at}.png", picture(marked(pixels) if at % 3 == 1 else pixels), CLASSES[at % 3]))
+    [finding] = found(records)
+    assert (finding.severity, finding.evidence["kind"]) == ("warning", "map")
 
 
 def test_a_file_type_that_tells_the_class(pictures):

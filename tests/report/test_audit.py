@@ -1,3 +1,4 @@
+import base64
 import io
 import re
 from typing import Any, NamedTuple
@@ -137,6 +138,16 @@ def test_large_media_are_made_small() -> None:
     assert shown.card("a")["uri"].startswith("data:image/jpeg")
     assert len(shown.card("b")["uri"]) < 100_000
     assert shown.card("a")["shape"] == (160, 80)
+
+
+def test_boxes_are_drawn_where_they_are() -> None:
+    label = (Box(200, 100, 400, 300, "x"), Box(1700, 850, 1700, 850, "without area"))
+    uri = audit.Shown({"a": Record("a", picture(900), label)}).card("a")["uri"]
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))), int)
+    blue = shown[:, :, 2] - shown[:, :, 0] > 0
+    lines, columns = np.nonzero(blue[:60, :60])
+    assert (lines.min(), columns.min()) == pytest.approx((100 * 160 / 1800, 200 * 160 / 1800), abs=2)
+    assert (lines.max(), columns.max()) == pytest.approx((300 * 160 / 1800, 400 * 160 / 1800), abs=2)
 
 
 def test_a_map_is_laid_on_a_picture_where_the_class_is_told() -> None:

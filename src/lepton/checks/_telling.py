@@ -26,6 +26,8 @@ FEWEST = 20
 _SHARES = (0.5, 0.7, 0.85, 0.95, 1.0)
 _OTHERS = 1000  # that a rule is sought by
 _LEVEL = 0.05
+_ALIKE = 0.05  # of what is proven
+_FEW = 0.2  # of the properties of a view
 
 Way = Literal["near", "low", "high"]
 
@@ -79,7 +81,11 @@ class Told:
 
 
 def told(views: Mapping[str, View], labels: np.ndarray) -> Iterator[Told]:
-    """The classes that one property tells, each by its best one; `labels` (N,) are the classes."""
+    """The classes that one property tells, each by its best one; `labels` (N,) are the classes.
+
+    Of views that are about as good the first one counts that has few such properties: a mark also changes how colourful
+    a picture is, and a picture that is dark is so everywhere.
+    """
     counts = zip(*np.unique(labels, return_counts=True), strict=True)
     classes = [name for name, count in counts if FEWEST <= count <= len(labels) - FEWEST]
     limit = NormalDist().inv_cdf(1 - _LEVEL / max(2 * len(classes) * len(views), 1))
@@ -88,8 +94,11 @@ def told(views: Mapping[str, View], labels: np.ndarray) -> Iterator[Told]:
         rates = {name: _crossed(view, own, limit) for name, view in views.items()}
         able = {name: found.proven for name, found in rates.items() if found.gain >= LEAST and found.proven >= PROVEN}
         if able:
-            best = max(able, key=lambda name: able[name])
-            rule, gains = fit(views[best], own)
+            good = [name for name in views if able.get(name, -1.0) >= max(able.values()) - _ALIKE]
+            fits = {name: fit(views[name], own) for name in good}
+            few = [name for name in good if (fits[name][1] >= LEAST).mean() <= _FEW]
+            best = (few or good[::-1])[0]
+            rule, gains = fits[best]
             yield Told(str(label), best, rule, rates[best], gains)
 
 

@@ -62,7 +62,7 @@ def _views(traits: Traits, kind: str) -> tuple[dict[str, View], list[int]]:
     places = [table.places[row] for row in rows]
     if not rows:
         return {}, []
-    views = {"numbers": View(_shortcut_words.numbers(kind, table.numbers[rows])[None], _ALL)}
+    views: dict[str, View] = {}
     if kind == "pictures":
         fine = np.stack([traits.fine[place] for place in places]).reshape(len(places), -1, 9).astype(np.float32)
         cells = np.ascontiguousarray(fine.transpose(2, 0, 1))
@@ -73,6 +73,7 @@ def _views(traits: Traits, kind: str) -> tuple[dict[str, View], list[int]]:
         bands = {"band": levels[None, :, 0], "quiet": levels[None, :, 1]}
         bands |= {"share": _shares(bands["band"]), "quiet share": _shares(bands["quiet"])}
         views |= {name: View(values, _ALL) for name, values in bands.items()}
+    views[_WHOLE] = View(_shortcut_words.numbers(kind, table.numbers[rows])[None], _ALL)
     return views, places
 
 

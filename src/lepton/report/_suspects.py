@@ -2,18 +2,20 @@
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from lepton.checks import _content
+from lepton.core import pictures
 from lepton.core.types import Box, Label, Mask, Record
 from lepton.report import _media
 
 _SIDE = 160
 _SMALL = 64  # pixels a side up to which a picture is kept as it is
+_INK = (0, 200, 255)  # of boxes
 _LETTERS = 600
 _LARGEST_SOUND = 200_000
 _SECONDS = 4.0  # that are kept of a larger recording
@@ -48,10 +50,10 @@ class Shown:
             return {**known, "text": error.strerror or "cannot be opened"}
         if isinstance(raw, str):
             return {**known, "kind": "text", **_text(raw, record)}
-        return {**known, **self._medium(raw)}
+        return {**known, **self._medium(raw, record.label)}
 
-    def _medium(self, raw: bytes) -> Card:
-        found = _sound(raw) if _content.is_sound(raw) else _picture(raw)
+    def _medium(self, raw: bytes, label: Label) -> Card:
+        found = _sound(raw) if _content.is_sound(raw) else _picture(raw, label)
         if found is None:
             return {"text": f"{len(raw):,} bytes that cannot be decoded"}
         kind, data, shape = found
@@ -82,20 +84,34 @@ def _text(text: str, record: Record) -> Card:
     return {"pieces": _media.pieces(shown, spans)}
 
 
-def _picture(raw: bytes) -> Medium | None:
-    """A thumbnail, which is exact where the picture is small."""
+def _picture(raw: bytes, label: Label) -> Medium | None:
+    """A thumbnail, which is exact where the picture is small, with the boxes of its label."""
     image = _content.open_image(raw, about=2 * _SIDE)
     if image is None:
         return None
     plain = _content.plain(image)
     small = max(plain.size) <= _SMALL
     plain.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    if isinstance(label, tuple) and label and isinstance(label[0], Box):
+        plain = _boxed(plain, pictures.size(raw), [part for part in label if isinstance(part, Box)])
     stream = io.BytesIO()
     if small:
         plain.save(stream, "PNG", optimize=True)
         return "image/png", stream.getvalue(), plain.size
     plain.save(stream, "JPEG", quality=82)
     return "image/jpeg", stream.getvalue(), plain.size
+
+
+def _boxed(image: Image.Image, size: tuple[int, int], boxes: Sequence[Box]) -> Image.Image:
+    """The thumbnail of a picture of that size with its boxes drawn; one without area is a point."""
+    drawn = image.convert("RGB")
+    pen = ImageDraw.Draw(drawn)
+    scale = drawn.width / size[0], drawn.height / size[1]
+    for box in boxes:
+        ends = sorted((box.x1, box.x2)), sorted((box.y1, box.y2))
+        corners = [(ends[0][at] * scale[0], ends[1][at] * scale[1]) for at in (0, 1)]
+        pen.rectangle(corners, outline=_INK)
+    return drawn
 
 
 def _sound(raw: bytes) -> Medium | None:
