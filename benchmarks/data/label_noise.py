@@ -42,6 +42,7 @@ SOURCES: dict[str, dict[str, Any]] = {
     "spoken-digits": {"source": "spoken-digits", "pattern": "{label}_{speaker}_{index}.wav"},
     "TREC": {"source": dict(zip(("train", "test"), SENTENCES, strict=True)), "modality": "text"},
     "mnist-10k": {"source": "mnist-10k"},
+    "banking77, its test": {"source": "banking77/test.csv"},
     "banking77": {"source": "banking77"},
 }
 
