@@ -67,7 +67,8 @@ def _features(table: Table) -> np.ndarray:
     spread = np.maximum(numbers.std(axis=0), 1e-6)
     scaled = np.clip((numbers - numbers.mean(axis=0)) / spread, -8, 8)
     weight = max(float(sketches.std(axis=0).mean()), 1e-6)
-    return np.concatenate([sketches / weight / np.sqrt(sketches.shape[1]), scaled / np.sqrt(scaled.shape[1])], axis=1)
+    sketches /= weight * sketches.shape[1] ** 0.5
+    return np.concatenate([sketches, scaled / scaled.shape[1] ** 0.5], axis=1)
 
 
 def _distances(features: np.ndarray) -> np.ndarray:
@@ -75,14 +76,14 @@ def _distances(features: np.ndarray) -> np.ndarray:
     chosen = np.linspace(0, len(features) - 1, min(len(features), _REFERENCES)).astype(int)
     middle = np.median(features[chosen], axis=0)
     _, _, axes = np.linalg.svd(features[chosen] - middle, full_matrices=False)
-    vectors = (features - middle) @ axes[:_COMPONENTS].T
+    vectors = features @ axes[:_COMPONENTS].T - middle @ axes[:_COMPONENTS].T
     others = vectors[chosen]
     squares = (others**2).sum(axis=1)
     found = []
     for start in range(0, len(vectors), _TOGETHER):
         part = vectors[start : start + _TOGETHER]
         apart = (part**2).sum(axis=1)[:, None] + squares - 2 * part @ others.T
-        found.append(np.partition(apart, _NEIGHBOUR, axis=1)[:, _NEIGHBOUR])
+        found.append(np.partition(apart, _NEIGHBOUR, axis=1)[:, _NEIGHBOUR].copy())  # a view would keep the whole
     return np.asarray(0.5 * np.log(np.maximum(np.concatenate(found), 1e-9)))
 
 
