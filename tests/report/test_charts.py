@@ -1,7 +1,7 @@
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lepton.report import _charts
@@ -23,6 +23,8 @@ def test_ticks_lie_inside_in_equal_steps(low: float, spread: float) -> None:
 
 
 @given(points=st.lists(st.tuples(FINITE, FINITE | st.just(float("nan"))), max_size=20))
+@example(points=[(0.0, 5e-324)])
+@example(points=[(0.0, 0.0), (5e-324, 1.0)])
 def test_any_line_is_well_formed(points: list[tuple[float, float]]) -> None:
     svg = _charts.line(points, name="<&>", axes=("x", "<y>"), form=plain, best=0)
     if svg:

@@ -14,6 +14,7 @@ from lepton.report import _words
 WIDTH, HEIGHT = 440.0, 250.0
 LEFT, RIGHT, TOP, BOTTOM = 58.0, 16.0, 14.0, 44.0
 _STEP = 22.0  # height of a row of dumbbells
+_NOTHING = 1e-12  # a spread that is none: nothing could be told apart on it
 LETTER = 7.2  # about the width of a letter at 12 units, to leave room for labels
 
 Point = tuple[float, float]
@@ -208,9 +209,9 @@ def _cell(place: tuple[float, float, float], counts: tuple[int, int], words: tup
 def _axes(points: Sequence[Point], limits: tuple[float, float] | None) -> tuple[Axis, Axis]:
     xs, ys = [point[0] for point in points], [point[1] for point in points]
     low, high = limits or (min(ys), max(ys))
-    spread = (high - low) or abs(high) or 1.0
+    spread = next(room for room in (high - low, abs(high), 1.0) if room > _NOTHING)
     bottom, top = (low, high) if limits else (low - 0.08 * spread, high + 0.08 * spread)
-    across = (min(xs), max(xs) if max(xs) > min(xs) else min(xs) + 1)
+    across = (min(xs), max(xs) if max(xs) - min(xs) > _NOTHING else min(xs) + 1)
     return Axis(*across, LEFT, WIDTH - RIGHT), Axis(bottom, top, HEIGHT - BOTTOM, TOP)
 
 
