@@ -161,7 +161,7 @@ def _x_rays() -> Case:
         "task": "image-classification",
         "data": f'source = "{DATA / "pneumonia-mnist"}"',
         "model": 'name = "cnn"\npreset = "small"',
-        "train": 'epochs = 3\nlr = 1e-3\naugment = 0.3\nclass_weights = "balanced"',
+        "train": 'epochs = 8\nlr = 1e-3\naugment = 0.3\nclass_weights = "balanced"',
     }
     return Case(recipe, "model={name='cnn', preset='small'}", base=digits, variants=False)
 
