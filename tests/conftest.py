@@ -1,10 +1,15 @@
-"""Makers of tiny DICOM and NIfTI files, by the libraries that define them."""
+"""What all tests share: no clock for hypothesis, and tiny DICOM and NIfTI files by the libraries that define them."""
 
 import io
 import zipfile
 
+import hypothesis
 import numpy as np
 import pytest
+
+# How long an example takes tells of the machine and who else is on it, not of the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 AXIAL = (1, 0, 0, 0, 1, 0)
 
