@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +206,42 @@ def _noise(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-_OF_DATA = {"planted_leaks": _planted_leaks, "label_noise": _label_noise}
+def _mending() -> str:
+    rows = _read("mending")["rows"]
+    kept = [
+        f"{row['data']} at {row['rate']:.0%} {row['noisy']:.3f} -> {row['mended']:.3f} (clean {row['clean']:.3f})"
+        for row in rows
+        if row["kept"] != "nothing"
+    ]
+    listed = ",\n".join(kept)
+    return (
+        f"What `data.clean` gives back, in test accuracy of quick linear models:\n{listed}.\n"
+        f"In the {len(rows) - len(kept)} other cells no rule was proven to help, and nothing was changed\n"
+        "(`benchmarks/data/mending.py`)."
+    )
+
+
+def _shortcuts() -> str:
+    rows = [row for row in _read("shortcuts")["rows"] if row["planted"] != "nothing"]
+    found, shown = (_of(row[what] for row in rows) for what in ("found", "shown"))
+    return (
+        f"Of marks and hums planted on one class, {found} are found and {shown} are shown at\n"
+        "their place (`benchmarks/data/shortcuts.py`)."
+    )
+
+
+def _of(cells: Iterable[str]) -> str:
+    """`15 of 15` and `14 of 18` as `29 of 33`."""
+    pairs = [cell.split(" of ") for cell in cells]
+    return " of ".join(str(sum(int(pair[place]) for pair in pairs)) for place in (0, 1))
+
+
+_OF_DATA = {
+    "planted_leaks": _planted_leaks,
+    "label_noise": _label_noise,
+    "mending": _mending,
+    "shortcuts": _shortcuts,
+}
 
 
 def _percent(share: float) -> str:
