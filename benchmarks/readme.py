@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -161,17 +161,21 @@ def data() -> list[str]:
     return [told() for name, told in _OF_DATA.items() if (RESULTS / f"{name}.json").exists()]
 
 
+def _by_data(name: str, line: Callable[[list[dict[str, Any]]], dict[str, Any]]) -> str:
+    """A table of kept rows, one line a data set."""
+    rows = _read(name)["rows"]
+    names = dict.fromkeys(row["data"] for row in rows)
+    return markdown([line([row for row in rows if row["data"] == data]) for data in names])
+
+
 def _planted_leaks() -> str:
-    rows = _read("planted_leaks")["rows"]
-    names = list(dict.fromkeys(row["data"] for row in rows))
-    lines = [_leaks([row for row in rows if row["data"] == name]) for name in names]
     words = (
         "Copies that were planted across splits, exact ones and changed ones (saved again, cut, brighter, mirrored,\n"
         "moved; other case, blanks and marks; louder, noisy, shifted, another rate): how many changed ones are found,\n"
         "and how many of the clean records are named wrongly, beside CleanVision (pictures) and Datalab (texts). Of\n"
         "the exact ones all are found. From `benchmarks/data/planted_leaks.py`; [how](docs/explanation/duplicates.md)."
     )
-    return f"{words}\n\n{markdown(lines)}"
+    return f"{words}\n\n{_by_data('planted_leaks', _leaks)}"
 
 
 def _leaks(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -187,15 +191,12 @@ def _leaks(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _label_noise() -> str:
-    rows = _read("label_noise")["rows"]
-    names = list(dict.fromkeys(row["data"] for row in rows))
-    lines = [_noise([row for row in rows if row["data"] == name]) for name in names]
     words = (
         "Labels that were made wrong, class by class as people confuse them: average precision of the audit's\n"
         "ranking / of cleanlab's Datalab given the same predictions / of Datalab as it is recommended; one draw of\n"
         "the noise. From `benchmarks/data/label_noise.py`; [how](docs/how-to/audit.md)."
     )
-    return f"{words}\n\n{markdown(lines)}"
+    return f"{words}\n\n{_by_data('label_noise', _noise)}"
 
 
 def _noise(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -16,9 +16,10 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from lepton.checks import _volumes
-from lepton.core import machine
+from lepton.core import machine, pictures
+from lepton.core.errors import BadInput
 from lepton.core.progress import Progress, Silent
-from lepton.core.types import Record
+from lepton.core.types import Files, Record
 
 Found = TypeVar("Found")
 
@@ -160,3 +161,13 @@ def _hash(kind: str, data: bytes) -> str:
     made.update(b"\0")
     made.update(data)
     return made.hexdigest()
+
+
+def size(record: Record) -> tuple[int, int] | None:
+    """Width and height of a record's picture, as `pictures.size` reads them; None where it cannot be opened."""
+    if isinstance(record.raw, str | Files):
+        return None
+    try:
+        return pictures.size(record.raw)
+    except (BadInput, OSError):
+        return None

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+Severity = Literal["info", "warning", "error"]
+
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
@@ -23,7 +25,7 @@ class Finding:
     """
 
     check: str
-    severity: Literal["info", "warning", "error"]
+    severity: Severity
     message: str
     remedy: str
     records: Sequence[Suspect]

@@ -2,22 +2,19 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
-from lepton.checks._finding import Finding, Suspect
+from lepton.checks import _content
+from lepton.checks._finding import Finding, Severity, Suspect
 from lepton.checks._words import label_text, several
-from lepton.core.errors import BadInput
 from lepton.core.labels import boxes
-from lepton.core.pictures import size
 from lepton.core.settings import Range
-from lepton.core.types import Box, Files, Record
+from lepton.core.types import Box, Record
 
 NEEDS = ()
 
 _SLACK = 1.0
 """Pixels by which an edge may stand over: tools count pixels from 0 or from 1, up to the last or behind it."""
-
-Severity = Literal["info", "warning", "error"]
 
 _FAULTS: Mapping[str, tuple[Severity, str, str]] = {
     "empty": ("error", "without area", "Draw them again or take them out: no model can learn from them."),
@@ -54,7 +51,7 @@ def _faults(record: Record, found: Sequence[Box], tiny: float) -> dict[str, list
 
 
 def _outside(record: Record, found: Sequence[Box]) -> Iterator[Box]:
-    limits = _size(record)
+    limits = _content.size(record)
     if limits is None:
         return
     wide, high = limits
@@ -62,15 +59,6 @@ def _outside(record: Record, found: Sequence[Box]) -> Iterator[Box]:
         over = max(-box.x1, -box.y1, box.x2 - wide, box.y2 - high)
         if over > _SLACK:
             yield box
-
-
-def _size(record: Record) -> tuple[int, int] | None:
-    if isinstance(record.raw, str | Files):
-        return None
-    try:
-        return size(record.raw)
-    except (BadInput, OSError):
-        return None
 
 
 def _finding(fault: str, wrong: Sequence[tuple[Record, Sequence[Box]]], tiny: float) -> Finding:

@@ -3,18 +3,16 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from lepton.checks import _surfaces
-from lepton.checks._finding import Finding, Suspect
+from lepton.checks._finding import Finding, Severity, Suspect
 from lepton.checks._words import label_text, several
 from lepton.core import labels
 from lepton.core.settings import Range
 from lepton.core.types import Record, Span
 
 NEEDS = ()
-
-Severity = Literal["info", "warning", "error"]
 
 _SHOWN = 5
 _JOINED_SCRIPTS = 0x0E00

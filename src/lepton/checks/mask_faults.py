@@ -2,23 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import numpy as np
 
 from lepton.checks import _content
-from lepton.checks._finding import Finding, Suspect
+from lepton.checks._finding import Finding, Severity, Suspect
 from lepton.checks._words import label_text, several
 from lepton.core.errors import BadInput
-from lepton.core.pictures import UNKNOWN, classes, size
+from lepton.core.pictures import UNKNOWN, classes
 from lepton.core.progress import Silent
-from lepton.core.types import Files, Mask, Record
+from lepton.core.types import Mask, Record
 
 NEEDS = ()
 
 _SILENT = Silent()
-
-Severity = Literal["info", "warning", "error"]
 
 _FAULTS: Mapping[str, tuple[Severity, str, str]] = {
     "unreadable": ("error", "cannot be read", "Fetch or make them again, or take their pictures out."),
@@ -57,7 +54,7 @@ def _fault(record: Record) -> Fault | None:
     except OSError as error:
         return "unreadable", 1.0, error.strerror or str(error)
     height, width = found.shape
-    picture = _size(record)
+    picture = _content.size(record)
     if picture not in (None, (width, height)):
         return "size", 1.0, f"{width} x {height} beside {' x '.join(map(str, picture or ()))}"
     unknown = float((found == UNKNOWN).mean()) if found.size else 0.0
@@ -74,15 +71,6 @@ def _is_empty(mask: Mask, found: np.ndarray) -> bool:
 
 def _only(mask: Mask, found: np.ndarray) -> str:
     return f"{found.size:,} pixels of {mask.classes[0][0]}" if (found >= 0).any() else "no pixel that counts"
-
-
-def _size(record: Record) -> tuple[int, int] | None:
-    if isinstance(record.raw, str | Files):
-        return None
-    try:
-        return size(record.raw)
-    except (BadInput, OSError):
-        return None
 
 
 def _finding(kind: str, wrong: Sequence[tuple[Record, float, str]]) -> Finding:

@@ -22,12 +22,7 @@ HELP = "the data report: formats, label errors, duplicates, leaks, imbalance"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("data", metavar="DATA", help="a path, or a built-in name")
-    parser.add_argument("--task", help="the task it is meant for, where the format leaves that open")
-    parser.add_argument("--format", help="the format's name, where it cannot be sniffed")
-    parser.add_argument("--pattern", help='fields of file names, such as "{label}_{speaker}_{index}.wav"')
-    parser.add_argument("--text", help="the column of the text")
-    parser.add_argument("--label", help="the column or field of the label")
+    _data.arguments(parser)
     _models.arguments(parser)
     parser.add_argument("-c", "--corrections", metavar="FILE", help="apply the corrections that lepton review keeps")
     parser.add_argument("-o", "--out", metavar="DIR", help="write index.html and audit.json there")
@@ -37,13 +32,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Read, check and print; exit code 0 whatever was found."""
     from lepton.checks import _audit, _content, _near, _traits
-    from lepton.core import plugins
-    from lepton.formats import _read
     from lepton.report.audit import Source
 
-    modality = plugins.load("tasks", args.task).MODALITY if args.task else None
-    options = {name: getattr(args, name) for name in ("format", "pattern", "text", "label")}
-    reading = _read.read(args.data, base=Path.cwd(), modality=modality, **options)
+    reading = _data.read(args)
     shown = progress()
     digests = _content.digests(reading.records, progress=shown)
     reading = _data.corrected(reading, digests, args.corrections)
@@ -51,7 +42,7 @@ def main(args: argparse.Namespace) -> int:
     clusters = _near.tied(near)
     judged, notes = _models.predictions(args, reading.records, clusters=clusters, progress=shown)
     seen = _traits.traits(reading.records, progress=shown)
-    given = {"digests": digests, "near": near, "traits": seen, **judged, **_decoder(reading, modality)}
+    given = {"digests": digests, "near": near, "traits": seen, **judged, **_decoder(reading, _data.modality(args))}
     found = _audit.audit(replace(reading, notes=[*reading.notes, *notes]), given)
     if args.out:
         _write(found, Source(args.data, reading.records, near), Path(args.out))

@@ -57,7 +57,10 @@ class Service:
         try:
             return Answered(app, await ask.future)
         except Exception as error:
-            raise explained(ask, error) from error
+            told = explained(ask, error)
+            if told is error:
+                raise
+            raise told from error
 
     def submit(self, name: str, ask: Ask) -> App:
         """Let the app `name`, which is given back, answer in `ask.future`.
