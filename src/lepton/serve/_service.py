@@ -57,10 +57,9 @@ class Service:
         try:
             return Answered(app, await ask.future)
         except Exception as error:
-            told = explained(ask, error)
-            if told is error:
+            if _stays(ask, error):
                 raise
-            raise told from error
+            raise explained(ask, error) from error
 
     def submit(self, name: str, ask: Ask) -> App:
         """Let the app `name`, which is given back, answer in `ask.future`.
@@ -102,13 +101,17 @@ def explained(ask: Ask, error: Exception) -> Exception:
 
     A Problem, or an error that raw inputs met, stays what it is.
     """
-    if isinstance(error, Problem) or ask.raws:
+    if _stays(ask, error):
         return error
     _LOG.info("Tensors that were sent cannot be computed with: %s", error)
     # The frames that the error came through hold the request, and the request holds the error.
     error.with_traceback(None)
     rule = "Tensors have values, and lengths of their free axes, that fit each other as the app's own encoding does"
     return Problem(422, "The app cannot compute with these tensors", rule=rule, received=shorten(str(error)))
+
+
+def _stays(ask: Ask, error: Exception) -> bool:
+    return isinstance(error, Problem) or bool(ask.raws)
 
 
 async def _first(ask: Ask, request: Request) -> None:
