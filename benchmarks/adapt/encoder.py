@@ -5,9 +5,9 @@ Usage: python benchmarks/adapt/encoder.py [CASE ...]
 Rows of a case: the packaged app (fine-tuned, operators fused, int8, the tokenizer inside), the same architecture from
 scratch, the linear baseline, and a plain script with transformers' Trainer and its defaults, which gets the processor
 time that Lepton's training took. Accuracy is that of the test set, from raw text; financial-phrasebank has none, so
-five folds are answered by the networks of the others. "p50 ms" is from a question of 20 words to its answer, one
-thread; training computes in bfloat16, which a processor with such instructions is quicker at. "changed" are decisions on validation records that differ between PyTorch and what is served. Seconds are those
-of the processor.
+five folds are answered by the networks of the others. Training computes in bfloat16, which processors with such
+instructions are quicker at. "p50 ms" is from a question of 20 words to its answer, one thread. "changed" are decisions
+on validation records that differ between PyTorch and what is served. Seconds are those of the processor.
 """
 
 import csv
