@@ -1,6 +1,8 @@
 """What the loop does besides learning: nothing where no epochs are asked for, and a refusal where nothing can learn."""
 
+import copy
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,8 @@ from lepton.core.errors import UserError
 from lepton.core.progress import Silent
 from lepton.models._objectives import CLASSES
 from lepton.training import loop
-from lepton.training.data import Samples
+from lepton.training.beside import Beside
+from lepton.training.data import Loader, Samples
 from lepton.training.settings import TrainSettings
 
 POINTS = np.random.default_rng(0).normal(size=(40, 5)).astype(np.float32)
@@ -151,3 +154,36 @@ def test_a_parametrised_recurrent_network_that_was_asked_before_is_averaged(tmp_
     network = Recurrent()
     network(torch.from_numpy(POINTS)).sum().backward()
     assert len(loop.fit(job_of(tmp_path, network), replace(PLAIN, ema=0.5))) == 2
+
+
+def test_a_loss_beside_sees_a_layers_inputs_and_joins_by_its_share(tmp_path: Path) -> None:
+    network = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3))
+    before = copy.deepcopy(network)
+    seen = []
+
+    def loss(features: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        seen.append((features.detach().clone(), targets))
+        return features.square().sum()
+
+    beside = Beside("2", loss, share=0.25, together=2)
+    settings = TrainSettings(epochs=1, batch=40, threads=1, smoothing=0, weight_decay=0, mixup=1.0)
+    history = loop.fit(replace(job_of(tmp_path, network), beside=beside), settings)
+    (features, targets), whole = seen[0], torch.from_numpy(POINTS)
+    before.requires_grad_(requires_grad=False)
+    own = nn.functional.cross_entropy(before(whole), torch.arange(40) % 3)
+    assert history[0]["loss"] == pytest.approx(float(0.75 * own + 0.25 * features.square().sum()), rel=1e-5)
+    sums = torch.stack([before[:2](whole)[torch.arange(40) % 3 == kind].sum(0) for kind in range(3)])
+    torch.testing.assert_close(torch.stack([features[targets == kind].sum(0) for kind in range(3)]), sums)
+    assert not network[2]._forward_pre_hooks
+
+
+def test_batches_by_class_have_each_record_once_and_several_of_a_class() -> None:
+    targets = [np.array(kind) for kind in [0] * 9 + [1] * 8 + [2] * 4 + [3]]
+    points = [{"features": np.array([place], np.float32)} for place in range(len(targets))]
+    loader = Loader(Samples(points, targets, ("features",), stacked), batch=11, seed=1, together=4)
+    epochs = [[batch[1:] for batch in loader.epoch(number)] for number in (0, 0, 1)]
+    orders = [torch.cat([chosen for _, chosen in epoch]).tolist() for epoch in epochs]
+    assert orders[0] == orders[1] != orders[2]
+    assert sorted(orders[0]) == list(range(22))
+    runs = [len(list(group)) for _, group in groupby(torch.cat([kinds for kinds, _ in epochs[0]]).tolist())]
+    assert len(runs) <= 3 + 2 + 1 + 1

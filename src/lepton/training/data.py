@@ -4,6 +4,7 @@ Fixed-size samples are stacked once and indexed; samples of varying length are s
 length and collated one batch at a time.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -36,12 +37,16 @@ class Samples:
 
 
 class Loader:
-    """Gives batches of `samples`, the same ones for the same seed and epoch."""
+    """Gives batches of `samples`, the same ones for the same seed and epoch.
 
-    def __init__(self, samples: Samples, *, batch: int, seed: int) -> None:
+    With `together` above 1, whose targets must be classes, about so many records of a class follow one another.
+    """
+
+    def __init__(self, samples: Samples, *, batch: int, seed: int, together: int = 1) -> None:
         self.samples = samples
         self.batch = batch
         self.seed = seed
+        self.together = together
         self._stacked = _stack(samples)
         self._lengths = np.array([len(arrays[samples.inputs[0]]) for arrays in samples.arrays])
 
@@ -56,6 +61,8 @@ class Loader:
             yield self._take(chosen)
 
     def _order(self, random: np.random.Generator) -> list[np.ndarray]:
+        if self.together > 1:
+            return self._cut(_by_class(np.array(self.samples.targets), self.together, random))
         order = random.permutation(len(self.samples))
         if self._stacked is not None:
             return self._cut(order)
@@ -76,6 +83,14 @@ class Loader:
         arrays = self.samples.collate([self.samples.arrays[index] for index in chosen])
         wanted = _pad([self.samples.targets[index] for index in chosen])
         return [torch.from_numpy(arrays[name]) for name in self.samples.inputs], wanted, index
+
+
+def _by_class(targets: np.ndarray, together: int, random: np.random.Generator) -> np.ndarray:
+    """The records at random, but that those of a class come in parts of at most `together`."""
+    order = random.permutation(len(targets))
+    known = (order[targets[order] == kind] for kind in np.unique(targets))
+    parts = [part for found in known for part in np.array_split(found, math.ceil(len(found) / together))]
+    return np.concatenate([parts[index] for index in random.permutation(len(parts))])
 
 
 def _stack(samples: Samples) -> tuple[list[Tensor], Tensor] | None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -20,6 +20,7 @@ from lepton.core.errors import UserError
 from lepton.core.progress import Bar, Progress
 from lepton.models._objectives import Objective
 from lepton.training import devices, optimizers, schedules
+from lepton.training.beside import Beside, caught
 from lepton.training.data import Loader, Samples
 from lepton.training.settings import TrainSettings, epochs_for
 from lepton.training.teaching import Teacher
@@ -42,7 +43,8 @@ class Job:
     """What is trained, on what, and where it tells about it.
 
     `rates` are factors on the learning rate by the parameters' names, `thaws` the share of the epochs (0 to 1) after
-    which a parameter is trained, `still` the modules that stay in evaluation mode.
+    which a parameter is trained, `still` the modules that stay in evaluation mode. With a loss `beside`, whose targets
+    are classes, inputs are not mixed.
     """
 
     network: nn.Module
@@ -59,6 +61,7 @@ class Job:
     rates: Mapping[str, float] = field(default_factory=dict)
     thaws: Mapping[str, float] = field(default_factory=dict)
     still: Collection[str] = ()
+    beside: Beside | None = None
 
 
 @dataclass
@@ -83,7 +86,8 @@ def fit(job: Job, settings: TrainSettings) -> list[dict[str, float]]:
     devices.set_threads(settings.threads)
     with torch.no_grad():
         job.network.to(device)  # recurrent layers gather their weights anew, which can be copied without a gradient
-    loader = Loader(job.samples, batch=settings.batch, seed=job.seed)
+    together = job.beside.together if job.beside is not None else 1
+    loader = Loader(job.samples, batch=settings.batch, seed=job.seed, together=together)
     epochs = epochs_for(len(job.samples), settings.batch) if settings.epochs is None else settings.epochs
     if not epochs:
         return [_as_it_is(job, loader, device)]
@@ -175,8 +179,8 @@ def _prepared(
     inputs, targets, random = batch
     if job.augment is not None and settings.augment > 0:
         inputs = job.augment(inputs, random)
-    taught_apart = job.teacher is not None and not job.teacher.online
-    if settings.mixup > 0 and job.objective.mixes and inputs[0].dtype in _MIXABLE and not taught_apart:
+    apart = job.beside is not None or (job.teacher is not None and not job.teacher.online)
+    if settings.mixup > 0 and job.objective.mixes and inputs[0].dtype in _MIXABLE and not apart:
         return _mix(job, (inputs, targets, random), settings.mixup)
     return inputs, targets
 
@@ -196,7 +200,7 @@ def _backward(
     job: Job, settings: TrainSettings, batch: tuple[list[Tensor], Tensor, Tensor, AbstractContextManager[object]]
 ) -> Tensor:
     inputs, targets, chosen, context = batch
-    with context:
+    with context, _watched(job) as features:
         logits = job.network(*inputs)
     loss = job.objective.loss(logits.float(), targets, smoothing=settings.smoothing, weights=job.weights)
     if job.teacher is not None:
@@ -204,8 +208,15 @@ def _backward(
             soft = job.teacher.answers(chosen, inputs)
         taught = job.teacher.loss(logits.float(), soft.float(), targets)
         loss = (1 - job.teacher.share) * loss + job.teacher.share * taught
+    if job.beside is not None:
+        loss = (1 - job.beside.share) * loss + job.beside.share * job.beside.loss(features[-1].float(), targets)
     (loss / settings.accumulate).backward()
     return loss.detach()
+
+
+def _watched(job: Job) -> AbstractContextManager[list[Tensor]]:
+    """What the layer of the loss beside is given, where there is one."""
+    return caught(job.network, job.beside.layer) if job.beside is not None else nullcontext([])
 
 
 def _step(network: nn.Module, settings: TrainSettings, state: State) -> None:
