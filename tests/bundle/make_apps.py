@@ -1,20 +1,23 @@
 """Makes `apps/v1`: one tiny app a task, kept in the repository so that every later Lepton goes on loading them.
 
-Run it again only for a new format (`apps/v2`, ...); apps of an old format are never made anew.
+`apps/v2` has one with adapters, which came with that format. Run it again only for a new format: what is there is
+never made anew.
 """
 
 import io
 import sys
 import wave
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime import AdapterFormat, OrtValue
 from PIL import Image
 
 from lepton.bundle import golden
-from lepton.bundle.manifest import Graph, Manifest, Tensor, Transform, write
+from lepton.bundle.manifest import Adapter, Graph, Manifest, Tensor, Transform, write
 from lepton.core import plugins
 from lepton.runtime.app import load
 
@@ -33,7 +36,13 @@ IDS = [
 ]
 
 
-def main(folder: Path) -> None:
+def main(place: Path) -> None:
+    for name, make in {"v1": one_a_task, "v2": with_adapters}.items():
+        if not (place / name).exists():
+            make(place / name)
+
+
+def one_a_task(folder: Path) -> None:
     image = [_png(index) for index in range(3)]
     audio = [_wav(index) for index in range(2)]
     classes = ["alpha", "beta", "gamma"]
@@ -41,6 +50,54 @@ def main(folder: Path) -> None:
     _make(folder, "audio-classification", ("logmel", audio, {"seconds": 0.25, "mels": 8}), (_audio(), classes))
     _make(folder, "text-classification", ("tokens", TEXTS, {"vocabulary": 120}), (_text(), classes))
     _make(folder, "token-classification", ("tokens", TEXTS, {"vocabulary": 120}), (_entities(), ["place", "person"]))
+
+
+def with_adapters(folder: Path) -> None:
+    """An app on one table of vectors, whose adapters bring the weights of three classes and of two."""
+    heads = {"cards": ("card", "rate", "fee"), "moods": ("glad", "cross")}
+    fitted = plugins.load("transforms", "tokens").fit(TEXTS, vocabulary=120)
+    files: dict[str, bytes | Path] = {**fitted.files}
+    for name, classes in heads.items():
+        weights = RANDOM.standard_normal((8, len(classes))).astype(np.float32)
+        files[f"adapters/{name}.onnx_adapter"] = _adapter({"weights": weights})
+    graph = _open(_text(), "weights")
+    adapters = {
+        name: Adapter(file=f"adapters/{name}.onnx_adapter", decode={"name": "softmax"}, classes=classes)
+        for name, classes in heads.items()
+    }
+    manifest = Manifest(
+        name="tiny-adapters",
+        task="text-classification",
+        graphs={"model": Graph(file="model.onnx")},
+        transform=Transform(name="tokens", settings=dict(fitted.settings), files=tuple(sorted(fitted.files))),
+        decode={"name": "softmax"},
+        classes=heads["cards"],
+        inputs=tuple(map(_tensor, graph.graph.input[:2])),
+        outputs=tuple(map(_tensor, graph.graph.output)),
+        provenance={"made_by": "tests/bundle/make_apps.py"},
+        adapters=adapters,
+    )
+    files |= {"model.onnx": graph.SerializeToString(), "CARD.md": b"# tiny-adapters\n"}
+    place = folder / manifest.task
+    write(place, manifest, files)
+    answered = {view.adapter: list(zip(TEXTS, view.predict(TEXTS), strict=True)) for view in load(place).views}
+    write(place, manifest, {**files, **golden.files_by_adapter(answered)})
+
+
+def _adapter(tensors: dict[str, np.ndarray]) -> bytes:
+    made = AdapterFormat()
+    made.set_parameters({name: OrtValue.ortvalue_from_numpy(value) for name, value in tensors.items()})
+    with TemporaryDirectory() as folder:
+        made.export_adapter(str(Path(folder) / "made"))
+        return (Path(folder) / "made").read_bytes()
+
+
+def _open(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
+    """The model with its initializer `name` as an input too, of as many columns as whoever feeds it likes."""
+    model.graph.input.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [8, "classes"]))
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_param = "classes"
+    onnx.checker.check_model(model)
+    return model
 
 
 def _make(folder: Path, task: str, data: tuple, model: tuple) -> None:
@@ -149,4 +206,4 @@ def _wav(index: int) -> bytes:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "apps" / "v1")
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "apps")

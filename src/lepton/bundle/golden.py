@@ -24,25 +24,53 @@ _MAGIC = {
 
 
 class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One raw input (a path in the folder), the answer expected, and how far a score may be from it."""
+    """One raw input (a path in the folder), the answer expected, and how far a score may be from it.
+
+    Of an app with adapters, `adapter` names the one that gives the answer.
+    """
 
     input: str
     answer: Any
     tolerance: float = 1e-3
+    adapter: str = ""
+
+
+Answered = Sequence[tuple[Raw, Any]]
+"""Raw inputs with the answers expected."""
 
 
 def files(raws: Sequence[Raw], answers: Sequence[Any], *, tolerance: float = 1e-3) -> dict[str, bytes]:
     """The files of golden answers, path to bytes, to be given to `bundle.manifest.write`."""
-    names = [f"golden/inputs/{index}.{_suffix(raw)}" for index, raw in enumerate(raws)]
-    items = [
-        {"input": name, "answer": answer, "tolerance": tolerance} for name, answer in zip(names, answers, strict=True)
+    inputs, items = _kept("golden/inputs", list(zip(raws, answers, strict=True)), {"tolerance": tolerance})
+    return {**inputs, ANSWERS: _encoded(items)}
+
+
+def files_by_adapter(answered: Mapping[str, Answered], *, tolerance: float = 1e-3) -> dict[str, bytes]:
+    """The same of an app with adapters: what each of them answers, by its name."""
+    kept = [
+        _kept(f"golden/inputs/{name}", pairs, {"tolerance": tolerance, "adapter": name})
+        for name, pairs in answered.items()
     ]
-    inputs = {name: raw.encode() if isinstance(raw, str) else raw for name, raw in zip(names, raws, strict=True)}
-    return {**inputs, ANSWERS: json.dumps(items, indent=1, ensure_ascii=False).encode() + b"\n"}
+    inputs = {path: data for each, _ in kept for path, data in each.items()}
+    return {**inputs, ANSWERS: _encoded([item for _, items in kept for item in items])}
+
+
+def _kept(folder: str, pairs: Answered, more: Mapping[str, Any]) -> tuple[dict[str, bytes], list[dict[str, Any]]]:
+    """The files of some raw inputs, and what is written of each."""
+    names = [f"{folder}/{index}.{_suffix(raw)}" for index, (raw, _) in enumerate(pairs)]
+    inputs = {name: raw.encode() if isinstance(raw, str) else raw for name, (raw, _) in zip(names, pairs, strict=True)}
+    return inputs, [{"input": name, "answer": answer, **more} for name, (_, answer) in zip(names, pairs, strict=True)]
+
+
+def _encoded(items: Sequence[Mapping[str, Any]]) -> bytes:
+    return json.dumps(items, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
 def read(bundle: Bundle) -> list[tuple[Raw, Golden]]:
-    """The golden inputs of an app (text where the file is .txt) and their answers; none where it has none."""
+    """The golden inputs of an app (text where the file is .txt) and their answers; none where it has none.
+
+    Of an app with adapters they are those of the one that is chosen.
+    """
     if ANSWERS not in bundle.manifest.files:
         return []
     data = bundle.path(ANSWERS).read_bytes()
@@ -50,7 +78,7 @@ def read(bundle: Bundle) -> list[tuple[Raw, Golden]]:
         items = msgspec.json.decode(data, type=list[Golden])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{ANSWERS} cannot be read", rule=str(error), remedy="Package the app again") from error
-    return [(_raw(bundle, item.input), item) for item in items]
+    return [(_raw(bundle, item.input), item) for item in items if item.adapter == bundle.adapter]
 
 
 def differences(expected: Any, found: Any, tolerance: float) -> Iterator[str]:

@@ -7,7 +7,7 @@ file; nothing in it is ever executed as Python.
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,14 +16,18 @@ import msgspec
 from lepton.core.errors import Faults, UserError
 from lepton.core.files import folder_aside, sha256, write_bytes
 
-FORMAT = 1
-"""The newest manifest format that this Lepton writes and reads; older ones stay readable."""
+FORMAT = 2
+"""The newest manifest format that this Lepton reads; older ones stay readable.
+
+Format 2 is 1 with `adapters`. An app without any is still written as format 1, so that older Leptons read it.
+"""
 
 MANIFEST = "manifest.json"
 _Kind = TypeVar("_Kind")
 _LARGEST = 64 * 2**20
 _REMEDY = "Package the app again, or fetch a whole copy of it"
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|]')
+_ADAPTER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}")
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -53,18 +57,27 @@ class Transform(_Strict, frozen=True):
     files: tuple[str, ...] = ()
 
 
+class Adapter(_Strict, frozen=True):
+    """Tensors that take the place of those of the first graph, and how their answers are decoded."""
+
+    file: str
+    decode: dict[str, Any] = {}
+    classes: tuple[str, ...] = ()
+
+
 class Manifest(_Strict, frozen=True):
     """All that an app says of itself.
 
     `decode` is `{"name": ..., settings}`; `inputs` and `outputs` are those of the first graph; `contract` tells what
-    was asked and how it was kept, on which `machine`; `files` maps every other file's path to its sha256.
+    was asked and how it was kept, on which `machine`; `files` maps every other file's path to its sha256. Of an app
+    with `adapters`, `decode` and `classes` are those of the first of them, which answers where none is asked for.
     """
 
     name: str
     task: str
     graphs: dict[str, Graph]
     transform: Transform
-    format: int = FORMAT
+    format: int = 1
     decode: dict[str, Any] = {}
     classes: tuple[str, ...] = ()
     inputs: tuple[Tensor, ...] = ()
@@ -73,6 +86,7 @@ class Manifest(_Strict, frozen=True):
     machine: dict[str, Any] = {}
     provenance: dict[str, Any] = {}
     files: dict[str, str] = {}
+    adapters: dict[str, Adapter] = {}
 
 
 class _Head(msgspec.Struct):
@@ -83,11 +97,26 @@ class _Head(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """An app folder that was read. `id` is the sha256 of the manifest's bytes."""
+    """An app folder that was read. `id` is the sha256 of the manifest's bytes.
+
+    With an `adapter` chosen, the manifest's decode and classes are that adapter's.
+    """
 
     folder: Path
     id: str
     manifest: Manifest
+    adapter: str = ""
+
+    def adapted(self, name: str) -> "Bundle":
+        """The same app with the adapter `name` chosen. Raises UserError where it has none of that name."""
+        known = self.manifest.adapters
+        if name not in known:
+            rule = f"It has {', '.join(known)}" if known else "It was packaged with one network and no adapters"
+            remedy = "Choose one of them" if known else "Leave the adapter out, or join runs: lepton join"
+            raise UserError(f"{self.manifest.name} has no such adapter", rule=rule, received=name, remedy=remedy)
+        own = known[name]
+        told = msgspec.structs.replace(self.manifest, decode=own.decode, classes=own.classes)
+        return replace(self, manifest=told, adapter=name)
 
     def path(self, name: str) -> Path:
         """Where the file `name` of the manifest lies.
@@ -103,7 +132,7 @@ class Bundle:
         return {name: self.path(name).read_bytes() for name in self.manifest.transform.files}
 
     def size_mb(self) -> float:
-        """MB (10^6 bytes) of the files needed to answer: graphs and their weights, transform files, manifest."""
+        """MB (10^6 bytes) of the files needed to answer: graphs, their weights, adapters, transform files, manifest."""
         paths = [self.folder / MANIFEST, *map(self.path, _needed(self.manifest))]
         return sum(path.stat().st_size for path in paths) / 1e6
 
@@ -121,9 +150,9 @@ def write(folder: Path, manifest: Manifest, files: Mapping[str, bytes | Path]) -
         for name, content in files.items():
             write_bytes(aside / name, content if isinstance(content, bytes) else content.read_bytes())
         hashes = {name: sha256(aside / name) for name in sorted(files)}
-        full = msgspec.structs.replace(manifest, format=FORMAT, files=hashes)
+        full = msgspec.structs.replace(manifest, format=FORMAT if manifest.adapters else 1, files=hashes)
         _check_manifest(full, aside / MANIFEST)
-        data = msgspec.json.format(msgspec.json.encode(full), indent=2) + b"\n"
+        data = _encoded(full)
         write_bytes(aside / MANIFEST, data)
     return Bundle(folder, app_id(data), full)
 
@@ -196,18 +225,39 @@ def _decode(data: bytes, kind: type[_Kind], place: str) -> _Kind:
         raise UserError(f"{place} is no valid manifest", rule=str(error), remedy=_REMEDY) from error
 
 
+def _encoded(manifest: Manifest) -> bytes:
+    """The manifest's bytes; what its format does not know is left out."""
+    told = msgspec.to_builtins(manifest)
+    if manifest.format == 1:
+        del told["adapters"]
+    return msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n"
+
+
 def _check_manifest(manifest: Manifest, place: Path | str) -> None:
     faults = [fault for name in manifest.files for fault in _path_faults(name)]
     if not manifest.graphs:
         faults.append(UserError("The manifest names no graph", rule="At least one is needed to answer"))
-    wanted = [*(graph.file for graph in manifest.graphs.values()), *manifest.transform.files]
+    faults += _adapter_faults(manifest)
+    used = [*manifest.graphs.values(), *manifest.adapters.values()]
+    wanted = [*(each.file for each in used), *manifest.transform.files]
+    rule = "Graphs, adapters and transform files stand in `files`"
     faults += [
-        UserError(f"{name} is used but not listed", rule="Graphs and transform files stand in `files`", remedy=_REMEDY)
+        UserError(f"{name} is used but not listed", rule=rule, remedy=_REMEDY)
         for name in wanted
         if name not in manifest.files
     ]
     if faults:
         raise Faults(str(place), faults)
+
+
+def _adapter_faults(manifest: Manifest) -> Iterator[UserError]:
+    if manifest.adapters and manifest.format < 2:
+        rule = "Adapters came with format 2"
+        yield UserError("The manifest has adapters", rule=rule, received=f"format {manifest.format}", remedy=_REMEDY)
+    for name in manifest.adapters:
+        if not _ADAPTER.fullmatch(name):
+            rule = "It has letters, digits, - and _, 64 at most, and begins with a letter or a digit"
+            yield UserError("An adapter's name is not allowed", rule=rule, received=repr(name))
 
 
 def _path_faults(name: str) -> Iterator[UserError]:
@@ -224,7 +274,8 @@ def _links(folder: Path, name: str) -> bool:
 
 
 def _needed(manifest: Manifest) -> list[str]:
-    """Graphs, the weights stored beside them (`model.onnx.data`), and the transform's files."""
+    """Graphs, the weights stored beside them (`model.onnx.data`), adapters, and the transform's files."""
     graphs = {graph.file for graph in manifest.graphs.values()}
     beside = {name for name in manifest.files if any(name.startswith(f"{graph}.") for graph in graphs)}
-    return sorted({*graphs, *beside, *manifest.transform.files})
+    adapters = {adapter.file for adapter in manifest.adapters.values()}
+    return sorted({*graphs, *beside, *adapters, *manifest.transform.files})

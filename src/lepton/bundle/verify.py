@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lepton.bundle import golden, manifest
+from lepton.bundle.manifest import Bundle
 from lepton.core.errors import BadInput
 from lepton.core.types import Raw
 
@@ -17,8 +18,11 @@ def verify(folder: Path, predict: Callable[[Raw], Any] | None = None) -> list[st
     """
     bundle = manifest.read(folder, verify=False)
     problems = [fault.message for fault in manifest.file_faults(bundle)]
-    if problems or predict is None:
-        return problems
+    return problems if problems or predict is None else answers(bundle, predict)
+
+
+def answers(bundle: Bundle, predict: Callable[[Raw], Any]) -> list[str]:
+    """What `predict` answers otherwise than is expected of the app, or of the adapter chosen; one sentence each."""
     return [problem for raw, item in golden.read(bundle) for problem in _wrong(raw, item, predict)]
 
 

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from lepton.cli import _apps
 from lepton.cli._arguments import amount, count
 from lepton.cli._output import note, print_json
 
@@ -11,9 +12,9 @@ HELP = "latency percentiles, throughput, memory and size of an app"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("app", metavar="APP", help="an app's folder, or a run's")
+    _apps.arguments(parser)
     parser.add_argument("--batch", type=count, default=1, help="inputs given together (default 1)")
-    parser.add_argument("--threads", type=count, default=1, help="threads of a graph (default 1)")
+    _apps.options(parser)
     parser.add_argument("--seconds", type=amount, default=2.0, help="how long to measure (default 2)")
     parser.add_argument("--input", nargs="+", metavar="FILE", help="inputs of your own; else the golden ones")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
@@ -21,11 +22,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Measure from raw input to answer, and print what was found."""
-    from lepton.runtime.app import as_raw, load
+    from lepton.runtime.app import as_raw
     from lepton.runtime.bench import measure
     from lepton.runtime.samples import samples
 
-    app = load(args.app, threads=args.threads)
+    app = _apps.opened(args)
     raws, kind = samples(app)
     if args.input:
         raws, kind = [as_raw(Path(name), app.modality) for name in args.input], "given"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lepton.cli._arguments import count
+from lepton.cli import _apps
 from lepton.cli._output import note, print_json, progress
 from lepton.core.errors import UserError
 
@@ -18,7 +18,7 @@ _SHOWN = 5
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("app", metavar="APP", help="an app's folder, or a run's")
+    _apps.arguments(parser)
     parser.add_argument(
         "--data", required=True, metavar="PATH", help="labelled data: a file, a folder, a built-in name"
     )
@@ -27,17 +27,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pattern", help="fields of the file names, such as {label}_{speaker}_{index}.wav")
     parser.add_argument("--text", help="the column of the text")
     parser.add_argument("--label", help="the column or field of the label")
-    parser.add_argument("--threads", type=count, default=1, help="threads of a graph (default 1)")
+    _apps.options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def main(args: argparse.Namespace) -> int:
     """Print each metric with its interval, and what could not be read."""
     from lepton.formats._read import read
-    from lepton.runtime.app import load
     from lepton.runtime.evaluate import evaluate
 
-    app = load(args.app, threads=args.threads)
+    app = _apps.opened(args)
     options = {name: getattr(args, name) for name in ("format", "pattern", "text", "label")}
     reading = read(args.data, base=Path.cwd(), modality=app.modality, **options)
     split = _split(reading.records, args.split)

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lepton.cli._arguments import count
+from lepton.cli import _apps
 from lepton.cli._output import print_line
 from lepton.core.errors import BadInput, UserError
 
@@ -21,19 +21,17 @@ _TOGETHER = 64
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("app", metavar="APP", help="an app's folder, or a run's")
+    _apps.arguments(parser)
     parser.add_argument(
         "inputs", metavar="INPUT", nargs="+", help="files for images and sound, texts for text; @FILE or - reads one"
     )
     parser.add_argument("--full", action="store_true", help="the full answer, with every label's score")
-    parser.add_argument("--threads", type=count, default=1, help="threads of a graph (default 1)")
+    _apps.options(parser)
 
 
 def main(args: argparse.Namespace) -> int:
     """Print one JSON line for each input: `{"input", "answer"}` or `{"input", "error"}`."""
-    from lepton.runtime.app import load
-
-    app = load(args.app, threads=args.threads)
+    app = _apps.opened(args)
     pairs = iter([_input(given, app.modality) for given in args.inputs])
     failed = 0
     while chunk := list(islice(pairs, _TOGETHER)):

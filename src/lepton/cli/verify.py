@@ -31,10 +31,13 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _problems(folder: Path) -> list[str]:
-    from lepton.bundle.verify import verify
+    from lepton.bundle.verify import answers, verify
     from lepton.runtime.app import load
 
-    return verify(folder) or verify(folder, load(folder).predict)
+    problems = verify(folder)
+    if problems:
+        return problems
+    return [problem for view in load(folder).views for problem in answers(view.bundle, view.predict)]
 
 
 def _terms(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:

@@ -1,5 +1,6 @@
 """One ONNX graph as a function from arrays to arrays."""
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ _REFUSALS = (states.Fail, states.InvalidGraph, states.InvalidProtobuf, states.No
 class Graph:
     """An opened graph: `inputs` and `outputs` are the names of its arrays in order."""
 
-    __slots__ = ("_session", "inputs", "outputs")
+    __slots__ = ("_adapter", "_options", "_session", "inputs", "outputs")
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:
         """Open the ONNX file at `path` on the processor with `threads` threads.
@@ -33,13 +34,33 @@ class Graph:
                 received=str(error),
                 remedy="Upgrade ONNX Runtime: pip install -U onnxruntime",
             ) from error
+        self._options = self._adapter = None
         self.inputs: Sequence[str] = [item.name for item in self._session.get_inputs()]
         self.outputs: Sequence[str] = [item.name for item in self._session.get_outputs()]
 
     def __call__(self, arrays: Arrays) -> dict[str, np.ndarray]:
         """Run the graph on a batch; arrays that are no inputs of it are left out."""
-        found = self._session.run(self.outputs, {name: arrays[name] for name in self.inputs})
+        found = self._session.run(self.outputs, {name: arrays[name] for name in self.inputs}, self._options)
         return dict(zip(self.outputs, found, strict=True))
+
+    def adapted(self, path: Path) -> "Graph":
+        """The same opened graph with the tensors of the adapter at `path`, which is mapped into memory, not read.
+
+        Raises UserError when this ONNX Runtime cannot map it.
+        """
+        found = copy.copy(self)
+        found._adapter, found._options = onnxruntime.LoraAdapter(), onnxruntime.RunOptions()
+        try:
+            found._adapter.Load(str(path))
+            found._options.add_active_adapter(found._adapter)
+        except (RuntimeError, *_REFUSALS) as error:
+            raise UserError(
+                f"{path} cannot be opened",
+                rule=f"It must be an adapter that ONNX Runtime {onnxruntime.__version__} knows",
+                received=str(error),
+                remedy="Upgrade ONNX Runtime, or join the runs again",
+            ) from error
+        return found
 
 
 def options(threads: int) -> Any:

@@ -4,7 +4,7 @@ The same code answers in Python, on the command line, in evaluation and in the s
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,10 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """A loaded app. It holds no state that an answer could change, so threads may share it."""
+    """A loaded app. It holds no state that an answer could change, so threads may share it.
+
+    One with adapters answers with its first, until another is chosen.
+    """
 
     bundle: Bundle
     modality: str
@@ -57,6 +60,31 @@ class App:
     def task(self) -> str:
         """The task's name."""
         return self.bundle.manifest.task
+
+    @property
+    def adapters(self) -> list[str]:
+        """The names of the app's adapters, in order; none where it has one network."""
+        return list(self.bundle.manifest.adapters)
+
+    @property
+    def adapter(self) -> str:
+        """The name of the adapter that answers; "" where there is none."""
+        return self.bundle.adapter
+
+    def with_adapter(self, name: str) -> "App":
+        """The app with the adapter `name` answering: the network is shared, and nothing of it is read again.
+
+        Raises UserError where it has none of that name.
+        """
+        bundle = self.bundle.adapted(name)
+        first, graph = next(iter(self._graphs.items()))
+        graphs = {**self._graphs, first: graph.adapted(bundle.path(bundle.manifest.adapters[name].file))}
+        return replace(self, bundle=bundle, _graphs=graphs, _settings=_settings(bundle.manifest))
+
+    @property
+    def views(self) -> list["App"]:
+        """The app with each of its adapters answering; itself alone where it has none."""
+        return [self.with_adapter(name) for name in self.adapters] or [self]
 
     def encode(self, raw: Raw | Path | Files) -> Arrays:
         """The arrays of one raw input, without a batch axis.
@@ -152,7 +180,7 @@ def open_bundle(bundle: Bundle, *, threads: int = 1) -> App:
     transform = plugins.load("transforms", manifest.transform.name)
     _check_modality(task.MODALITY, transform.MODALITY)
     graphs = {name: Graph(bundle.path(graph.file), threads=threads) for name, graph in manifest.graphs.items()}
-    return App(
+    app = App(
         bundle=bundle,
         modality=task.MODALITY,
         threads=threads,
@@ -160,8 +188,14 @@ def open_bundle(bundle: Bundle, *, threads: int = 1) -> App:
         _encode=transform.encoder(manifest.transform.settings, bundle.transform_files()),
         _collate=transform.collate,
         _graphs=graphs,
-        _settings={"classes": list(manifest.classes), "decode": manifest.decode},
+        _settings=_settings(manifest),
     )
+    return app.with_adapter(app.adapters[0]) if app.adapters else app
+
+
+def _settings(manifest: Manifest) -> dict[str, Any]:
+    """What the task is told in answering."""
+    return {"classes": list(manifest.classes), "decode": manifest.decode}
 
 
 def find(folder: Path) -> Path:
