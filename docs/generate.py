@@ -8,7 +8,7 @@ from typing import Any
 
 from lepton.core import plugins, settings
 from lepton.core.settings import Plugin
-from lepton.stages import _recipe
+from lepton.stages import _methods, _recipe
 
 HERE = Path(__file__).parent / "reference"
 VERBS = {
@@ -45,6 +45,7 @@ def recipe_page() -> str:
     for name, schema in _recipe.schemas().items():
         if not isinstance(schema, Plugin):
             parts += [f"## [{name}]\n", inspect.getdoc(schema) or "", "", *_rows(schema), ""]
+    parts += ['## [adapt] name = "auto"\n', inspect.getdoc(_methods.Auto) or "", "", *_rows(_methods.Auto), ""]
     return "\n".join(parts)
 
 

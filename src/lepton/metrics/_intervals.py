@@ -138,6 +138,19 @@ def paired_interval(
     return Interval(value, ends[0], ends[1], worse.method)
 
 
+def paired_error(metric: Metric | ModuleType, reference: np.ndarray, candidate: np.ndarray, *, seed: int) -> float:
+    """The standard error of the difference of two scores on the same records, as it is where there is no difference.
+
+    For proportions McNemar's (1947), the root of how many records only one of them had right, over their number; for
+    other metrics the spread of a paired bootstrap plus the correction above, for one standard error 1 / (n + 1).
+    """
+    if metric.PROPORTION:
+        return sqrt(sum(_discordant(metric, reference, candidate))) / len(reference)
+    draws = _Draws(len(reference), None)
+    found = draws.scores(lambda rows: _difference(metric, reference[rows], candidate[rows]), seed)
+    return (float(found.std()) if len(found) else 1.0) + 1 / (len(reference) + 1)
+
+
 def provable_drop(count: int, level: float = 0.95) -> float:
     """The smallest drop that `count` records can prove: the bound when no answer changed, z^2 / (n + z^2)."""
     return _unseen(count, level)

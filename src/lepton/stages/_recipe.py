@@ -12,7 +12,7 @@ from lepton.core.errors import Faults, UserError
 from lepton.core.settings import Plugin
 from lepton.core.types import Json
 from lepton.formats import _read, _splits
-from lepton.stages import _adapt, _origin, _plans
+from lepton.stages import _adapt, _methods, _origin, _plans
 
 _PLACE = "A path starts from the recipe's folder"
 _BEGINNINGS = ("start", "adapter")
@@ -86,7 +86,7 @@ def schemas() -> dict[str, Any]:
     for name in plugins.names("stages"):
         stage = plugins.load("stages", name)
         found.setdefault(stage.SECTION, stage.Settings)
-    choices = {"model": Plugin("models", "build", also=("auto",)), "adapt": Plugin("adapt", "adapt")}
+    choices = {"model": Plugin("models", "build", also=("auto",)), "adapt": Plugin("adapt", "adapt", also=("auto",))}
     return {**found, **choices, "contract": Contract}
 
 
@@ -96,12 +96,30 @@ _LEFT_OUT = {"model": "auto", "adapt": "full"}
 
 def _section(name: str, schema: Any, table: Mapping[str, Any]) -> tuple[Any, list[UserError]]:
     given = table.get(name, {"name": _LEFT_OUT[name]} if isinstance(schema, Plugin) else {})
+    if name == "adapt" and _named(given) == "auto":
+        return _compared(given if isinstance(given, Mapping) else {})
     if isinstance(schema, Plugin):
         return settings.choose(given, schema, name)
     if not isinstance(given, Mapping):
         rule = f"It must be a table: [{name}]"
         return {}, [UserError(f"[{name}] is wrong", rule=rule, received=repr(given))]
     return settings.resolve(schema, given, name)
+
+
+def _compared(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[UserError]]:
+    """[adapt] where the methods are compared: which ones, each with all its settings, and the budget."""
+    own = {key: value for key, value in given.items() if key != "name"}
+    found, faults = settings.resolve(_methods.Auto, own, "adapt")
+    methods = found.get("methods")
+    if methods == []:
+        remedy = "Leave adapt.methods out to compare every method"
+        faults.append(UserError("[adapt.methods] is empty", rule="It must name one method at least", remedy=remedy))
+    asked = _methods.every() if methods is None else methods
+    return {
+        "name": "auto",
+        **found,
+        "methods": [item for at, item in enumerate(asked) if item not in asked[:at]],
+    }, faults
 
 
 def _named(choice: Any) -> str | None:

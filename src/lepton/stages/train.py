@@ -2,22 +2,20 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lepton.core import files, plugins, settings
 from lepton.core.ledger import Ledger
-from lepton.stages import _adapt, _encoded, _fit, _model, _origin
-from lepton.stages._adapt import Adaptation
-from lepton.stages._fit import Data, Start, Trained
-from lepton.stages._origin import Mapped
+from lepton.stages import _adapt, _candidate, _curve, _encoded, _fit, _methods, _model, _origin
+from lepton.stages._candidate import Candidate, Ready, Result
+from lepton.stages._fit import Data
 from lepton.stages._stage import Stage
 from lepton.training.settings import TrainSettings
 
 SECTION = "train"
 AFTER = ("prepare",)
-ROOMS = ("models", "training", "adapt", "bundle", "transforms", "tasks", "core")
+ROOMS = ("models", "training", "adapt", "bundle", "transforms", "tasks", "metrics", "core")
 MEASURES = True
 Settings = TrainSettings
 
@@ -45,67 +43,21 @@ def _begun_with(train: Mapping[str, Any]) -> dict[str, str]:
     return {**weights, **({path.name: files.sha256(path) for path in sorted(folder.iterdir())} if folder else {})}
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """One family with its settings, and how it is trained."""
-
-    model: Mapping[str, Any]
-    train: TrainSettings
-
-    @property
-    def name(self) -> str:
-        """The family, with its preset where it has one."""
-        preset = self.model.get("preset")
-        return f"{self.model['name']} ({preset})" if preset else str(self.model["name"])
-
-
-@dataclass(frozen=True)
-class Result:
-    """A candidate, trained: what became of it, how it was adapted, and what its weights began with."""
-
-    candidate: Candidate
-    trained: Trained
-    adaptation: Adaptation
-    mapped: Mapped | None
-
-    def finish(self, stage: Stage, data: Data) -> tuple[Start, dict[str, Any]]:
-        """The network as one network again, and what the ledger is told; its adapter is kept in `adapter/`."""
-        start, done = self.trained.start, self.adaptation
-        told = {
-            "method": done.choice,
-            "layers": list(done.how.layers),
-            "trained": done.trained,
-            "head": done.head,
-            "weights": done.weights,
-            "share": done.share,
-            "start": asdict(self.mapped) if self.mapped else None,
-        }
-        if done.choice["name"] == "full":
-            return start, told
-        kept = _adapt.save(stage.folder / "adapter", start, done)
-        return _adapt.described(start, done.choice), {
-            **told,
-            "adapter": kept,
-            "merging": _adapt.finish(data, start, done),
-        }
-
-
 def run(stage: Stage) -> None:
     """Write the best model (`model.json`, `network.safetensors`, `transform.json`) and `history.json`.
 
     Where it was adapted, its adapter goes into `adapter/`, and the network is one with it.
     """
     data = _fit.data_of(stage)
-    journal = Ledger(stage.scratch / "journal.jsonl")
-    result, tried = _best(stage, data, journal)
-    best = result.trained
+    result, tried, methods = _trained(stage, data)
+    best, curve = result.trained, _curve.learn(stage, data, result)
     start, adapted = result.finish(stage, data)
     _model.save(stage.folder, start.network, start.described)
     _encoded.save(stage.folder, *start.transform)
     stage.write("history.json", best.history)
     stage.fact(
         model=start.described["model"],
-        train=settings.plain(result.candidate.train),
+        train=settings.plain(result.ready.candidate.train),
         adapt=adapted,
         parameters=sum(parameter.numel() for parameter in start.network.parameters()),
         history=best.history,
@@ -116,15 +68,27 @@ def run(stage: Stage) -> None:
         transform={"name": start.transform[0], "settings": start.transform[1].settings},
         tried=tried,
         why=_why(result, tried, data.metric),
+        methods=methods,
+        curve=curve,
     )
+
+
+def _trained(stage: Stage, data: Data) -> tuple[Result, list[dict[str, Any]], dict[str, Any] | None]:
+    """The model that is kept, the families that were tried, and the methods of adaptation that were compared."""
+    if stage.recipe["adapt"]["name"] != "auto":
+        return *_best(stage, data, Ledger(stage.scratch / "journal.jsonl")), None
+    (candidate,) = _candidates(stage)
+    result, methods = _methods.choose(stage, data, candidate)
+    row = {"name": candidate.name, "metric": result.trained.metric, "seconds": methods["seconds"], "note": ""}
+    return result, [row], methods
 
 
 def _candidates(stage: Stage) -> list[Candidate]:
     """The recipe's model, or the families that "auto" stands for."""
-    several = stage.recipe.get("candidates")
+    several, method = stage.recipe.get("candidates"), stage.recipe["adapt"]
     if not several:
-        return [Candidate(stage.recipe["model"], stage.settings)]
-    return [Candidate(item["model"], settings.build(TrainSettings, item["train"])) for item in several]
+        return [Candidate(stage.recipe["model"], stage.settings, method)]
+    return [Candidate(item["model"], settings.build(TrainSettings, item["train"]), method) for item in several]
 
 
 def _best(stage: Stage, data: Data, journal: Ledger) -> tuple[Result, list[dict[str, Any]]]:
@@ -137,7 +101,9 @@ def _best(stage: Stage, data: Data, journal: Ledger) -> tuple[Result, list[dict[
             tried.append({"name": candidate.name, "metric": None, "seconds": 0.0, "note": "the budget was spent"})
             continue
         began = time.perf_counter()
-        result = _train_one(stage, data, candidate)
+        if len(candidates) > 1:
+            stage.progress.say(f"trying {candidate.name}")
+        result = _candidate.train(stage, data, _begun(stage, data, candidate))
         took = time.perf_counter() - began
         row = {"name": candidate.name, "metric": result.trained.metric, "seconds": took, "note": ""}
         journal.write("trial", **row)
@@ -146,39 +112,17 @@ def _best(stage: Stage, data: Data, journal: Ledger) -> tuple[Result, list[dict[
     return found[0], tried
 
 
-def _train_one(stage: Stage, data: Data, candidate: Candidate) -> Result:
-    """Fit the family's transform, build and train one candidate; a killed one goes on from its checkpoint."""
-    if stage.recipe.get("candidates"):
-        stage.progress.say(f"trying {candidate.name}")
-    start, mapped = _start(stage, data, candidate)
-    adaptation = _adapt.begin(data, start, stage.recipe["adapt"])
-    if adaptation.choice["name"] != "full":
-        stage.progress.say(adaptation.told)
-    how, chosen = adaptation.how, candidate.train
-    identity = files.sha256_text(files.canonical([candidate.model, settings.plain(chosen)]))[:12]
-    paced = chosen if how.lr is None else replace(chosen, lr=how.lr)
-    job = _fit.Job(paced, stage.scratch / f"{identity}.pt", stage.progress, how=how)
-    return Result(candidate, _fit.fit(data, start, job, warm=mapped is None), adaptation, mapped)
-
-
-def _start(stage: Stage, data: Data, candidate: Candidate) -> tuple[Start, Mapped | None]:
-    """The candidate before training, and how it got the weights that the recipe says it starts from."""
-    chosen, transform = candidate.train, stage.recipe["data"]["transform"]
-    origin = _origin.read(Path(chosen.start)) if chosen.start else None
-    if origin is not None and origin.transform is not None and transform is None:
-        start = _fit.built(data, candidate.model, origin.transform)
-    else:
-        start = _fit.fresh(data, candidate.model, choice=transform)
-    mapped = None
-    if origin is not None:
-        start = _origin.rebuilt(start, origin)
-        mapped = _origin.take(start, origin)
-        stage.progress.say(mapped.told)
-    return (_adapt.lay(start, Path(chosen.adapter)) if chosen.adapter else start), mapped
+def _begun(stage: Stage, data: Data, candidate: Candidate) -> Ready:
+    """The candidate before training; what it starts from and what of it is trained is said."""
+    begun = _candidate.ready(stage, data, candidate)
+    told = [begun.mapped.told] if begun.mapped else []
+    for line in told + ([begun.adaptation.told] if candidate.method["name"] != "full" else []):
+        stage.progress.say(line)
+    return begun
 
 
 def _why(best: Result, tried: Sequence[Mapping[str, Any]], metric: str) -> str:
-    chosen = best.candidate
+    chosen = best.ready.candidate
     if len(tried) == 1:
         return f"{chosen.name} was asked for"
     ran = [item for item in tried if item["metric"] is not None]

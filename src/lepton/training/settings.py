@@ -15,7 +15,8 @@ class TrainSettings:
     none. ema: decay of the averaged weights, 0 for none. patience: epochs without a better validation metric before
     training stops. budget: minutes for `model.name = "auto"`. start: the run, or the file of weights (safetensors, or
     a state_dict), whose weights training begins with. adapter: a folder with an adapter, or the run that made one,
-    which is laid on them.
+    which is laid on them. curve: train on shares of the records as well, to see what more labels would bring; true:
+    1, 5, 10 and 50 %.
     """
 
     epochs: Annotated[int, Range(0, 10_000)] | None = None
@@ -39,6 +40,7 @@ class TrainSettings:
     budget: Annotated[float, Range(0.1, 10_000)] = 10.0
     start: str | None = None
     adapter: str | None = None
+    curve: bool | Annotated[list[float], Range(0.001, 0.99)] = False
 
 
 def epochs_for(records: int, batch: int) -> int:
