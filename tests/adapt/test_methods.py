@@ -13,13 +13,17 @@ FEW = {"lora": {"rank": 2}, "adapters": {"width": 4}}
 
 NOTHING = {
     ("bag", "adapters"), ("bag", "bitfit"), ("bag", "ia3"), ("bag", "lora"), ("bag", "norm"),
+    ("bag", "contrastive"), ("bag", "prototypes"), ("blend", "contrastive"), ("blend", "prototypes"),
     ("blend", "norm"), ("cnn", "adapters"), ("cnn", "norm"), ("recurrent", "norm"), ("textcnn", "norm"),
 }  # fmt: skip
-"""Families without layers of a method's kind: they are refused."""
+"""Families without layers, or a head, of a method's kind: they are refused."""
+
+WHOLE = {name for name in METHODS if getattr(plugins.load("adapt", name), "WHOLE", False)}
 
 
 def test_all_methods_are_seen() -> None:
-    assert len(METHODS) >= 7
+    assert len(METHODS) >= 9
+    assert {"full", "contrastive"} == WHOLE
     assert all(plugins.load("adapt", name).adapt.__doc__ for name in METHODS)
 
 
@@ -42,7 +46,7 @@ def test_a_method_on_a_family(method: str, backbone) -> None:
     frozen = [pair for pair in own.values() if not pair[0].requires_grad]
     kept = frozen if method in ("full", "norm") else [*frozen, *statistics]
     assert all(torch.equal(value, earlier) for value, earlier in kept), "what is not trained stays bit for bit"
-    assert bool(frozen) == (method != "full" and len(head) < len(own))
+    assert bool(frozen) == (method not in WHOLE and len(head) < len(own))
     assert all(not torch.equal(own[name][0], own[name][1]) for name in head if name != "body.bias")
     _merges(module, backbone, given)
 

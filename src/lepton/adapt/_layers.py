@@ -48,6 +48,25 @@ def some(names: Sequence[str], network: nn.Module, method: str) -> list[str]:
     return list(names)
 
 
+def dense_head(network: nn.Module, head: Collection[str]) -> str | None:
+    """The name of the dense layer whose weight and bias are all of the head; None where it is made otherwise."""
+    for name, part in network.named_modules():
+        if isinstance(part, nn.Linear) and {f"{name}.weight", f"{name}.bias"} == set(head):
+            return name
+    return None
+
+
+def needs_dense_head(network: nn.Module, head: Collection[str], method: str) -> None:
+    """Raise UserError where the head is not one dense layer, whose rows `method` makes."""
+    if dense_head(network, head) is None:
+        raise UserError(
+            f'There is nothing in the network that "{method}" could make the rows of',
+            rule="Its head must be one dense layer with biases",
+            received=f"a head of {', '.join(sorted(head))}" if head else "no head",
+            remedy="Choose another method, or another model",
+        )
+
+
 def norms(network: nn.Module) -> dict[str, nn.Module]:
     """The normalisations by name: of batches, layers and groups, and those that transformers calls so."""
     return {name: part for name, part in network.named_modules() if "Norm" in type(part).__name__ and _weighty(part)}

@@ -12,6 +12,8 @@ from lepton.adapt import _depth, _layers
 from lepton.adapt._adapted import Adapted
 from lepton.core.settings import Range
 
+WHOLE = True
+
 
 def adapt(
     network: nn.Module,

@@ -59,12 +59,18 @@ class Adaptation:
         """What is trained, in one line."""
         count = f"{self.trained:,} weights of {self.weights:,} are trained ({100 * self.share:.2g} %)"
         layers = f" in {len(self.how.layers)} layers: {_some(self.how.layers)}" if self.how.layers else ""
-        return f"{self.choice['name']}: {count}, and the head's {self.head:,}{layers}"
+        solved = " are solved for" if self.how.solve else ""
+        return f"{self.choice['name']}: {count}, and the head's {self.head:,}{solved}{layers}"
 
     @property
     def module(self) -> Any:
         """The method's plug-in."""
         return plugins.load("adapt", self.choice["name"])
+
+    @property
+    def whole(self) -> bool:
+        """Whether all weights are trained, so that nothing less than the network would be kept of it."""
+        return getattr(self.module, "WHOLE", False)
 
 
 def begin(data: Data, start: Start, choice: Mapping[str, Any]) -> Adaptation:
@@ -78,7 +84,7 @@ def begin(data: Data, start: Start, choice: Mapping[str, Any]) -> Adaptation:
     how = _model.adapted(network, choice)
     if choice["name"] != "full":
         used = _used(network, _inputs(start, data.encoded(start.transform).train[:_PROBED]))
-        how = Adapted([name for name in how.layers if _holds(name, used)], how.lr, how.rates, how.thaws, how.still)
+        how = replace(how, layers=[name for name in how.layers if _holds(name, used)])
     trained = [name for name, value in network.named_parameters() if value.requires_grad]
     sizes = {name: value.numel() for name, value in network.named_parameters()}
     own = sum(sizes[name] for name in trained if name not in head)

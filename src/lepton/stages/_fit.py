@@ -12,20 +12,24 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lepton.adapt._adapted import Adapted
+from lepton.adapt import _layers
+from lepton.adapt._adapted import Adapted, Contrast
 from lepton.bundle import manifest
 from lepton.bundle.manifest import Bundle
 from lepton.core import files, plugins, seeds, settings
 from lepton.core.errors import UserError
 from lepton.core.progress import Progress
 from lepton.core.types import Arrays, Record
+from lepton.models import _heads
 from lepton.models._brought import Brought
 from lepton.models._network import Network, Scaling, normalisation
 from lepton.models._objectives import Objective
 from lepton.stages import _encoded, _model
 from lepton.stages._records import read_records
+from lepton.stages._solved import Solver
 from lepton.stages._stage import Stage
-from lepton.training import loop
+from lepton.training import devices, loop
+from lepton.training.beside import Beside
 from lepton.training.data import Samples
 from lepton.training.settings import TrainSettings
 from lepton.training.teaching import Teacher
@@ -106,6 +110,13 @@ class Job:
     progress: Progress
     teacher: Teacher | None = None
     how: Adapted = field(default_factory=lambda: Adapted([]))
+
+    @property
+    def paced(self) -> TrainSettings:
+        """The settings with the rate and the epochs of the method of adaptation, where it has its own."""
+        lr = self.train.lr if self.how.lr is None else self.how.lr
+        epochs = self.train.epochs if self.how.epochs is None else self.how.epochs
+        return replace(self.train, lr=lr, epochs=epochs)
 
 
 @dataclass(frozen=True)
@@ -210,14 +221,56 @@ def own_transform(data: Data, model: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fit(data: Data, start: Start, job: Job, *, warm: bool = True) -> Trained:
-    """Train the network of `start` in place; with `warm`, what its family can set from the data is set before."""
+    """Train the network of `start` in place; with `warm`, what its family can set from the data is set before.
+
+    A head that is solved for is made before training, and after each epoch where features are trained to contrast.
+    """
     began = time.perf_counter()
     run = _loop_job(data, start, job)
-    if warm and hasattr(start.family, "warm_start") and not job.checkpoint.exists():
-        start.family.warm_start(start.network.body, data.encoded(start.transform).train, np.array(run.samples.targets))
-    history = loop.fit(run, job.train)
+    solver = _solver(start.network, run, job.how)
+    if not job.checkpoint.exists():
+        if warm and hasattr(start.family, "warm_start"):
+            arrays = data.encoded(start.transform).train
+            start.family.warm_start(start.network.body, arrays, np.array(run.samples.targets))
+        if solver is not None:
+            _settle(solver, start.network, job)
+    if solver is not None and job.how.contrast is not None:
+        run = replace(run, validate=_settled(solver, run.validate), beside=_beside(solver, job.how.contrast))
+    history = loop.fit(run, job.paced)
     start.network.cpu()
     return Trained(start, history, time.perf_counter() - began)
+
+
+def _solver(network: nn.Module, run: loop.Job, how: Adapted) -> Solver | None:
+    """What makes the head, where the method of adaptation does."""
+    layer = _layers.dense_head(network, _heads.head(network))
+    return Solver(layer, how.solve, run.samples, run.weights) if how.solve and layer else None
+
+
+def _settle(solver: Solver, network: nn.Module, job: Job) -> None:
+    devices.set_threads(job.train.threads)
+    solver.settle(network.to(devices.choose(job.train.device)), job.progress)
+
+
+def _settled(solver: Solver, validate: loop.Validate) -> loop.Validate:
+    """The validation metric of a network whose head is made anew, which stays in it."""
+
+    def measure(network: nn.Module) -> float:
+        solver.settle(network)
+        return validate(network)
+
+    return measure
+
+
+def _beside(solver: Solver, contrast: Contrast) -> Beside:
+    if solver.samples.targets[0].ndim:
+        raise UserError(
+            "Features cannot be told apart by class here",
+            rule="Contrastive tuning needs records that have one class each",
+            received="a target for each token",
+            remedy="Choose another method",
+        )
+    return Beside(solver.layer, contrast.loss, contrast.share, contrast.together)
 
 
 def score(data: Data, start: Start) -> float:

@@ -81,7 +81,7 @@ class Loader:
             inputs, targets = self._stacked
             return [tensor[index] for tensor in inputs], targets[index], index
         arrays = self.samples.collate([self.samples.arrays[index] for index in chosen])
-        wanted = _pad([self.samples.targets[index] for index in chosen])
+        wanted = pad([self.samples.targets[index] for index in chosen])
         return [torch.from_numpy(arrays[name]) for name in self.samples.inputs], wanted, index
 
 
@@ -103,7 +103,8 @@ def _stack(samples: Samples) -> tuple[list[Tensor], Tensor] | None:
     return inputs, torch.from_numpy(np.stack(samples.targets))
 
 
-def _pad(targets: Sequence[np.ndarray]) -> Tensor:
+def pad(targets: Sequence[np.ndarray]) -> Tensor:
+    """Targets as one tensor, (B,) of single ones or (B, T) where tokens have one each, padded with IGNORED."""
     if not targets[0].ndim:
         return torch.from_numpy(np.stack(targets))
     length = max(len(target) for target in targets)
