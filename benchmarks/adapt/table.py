@@ -100,12 +100,12 @@ def digits() -> Path:
         "model": 'name = "cnn"\npreset = "small"',
         "train": "epochs = 4\naugment = 0",
     }
-    return _run("base-digits", recipe).run.folder
+    return trained("base-digits", recipe).run.folder
 
 
 def speakers() -> Path:
     """A CRNN trained on the digits of five speakers."""
-    return _run("base-speakers", {**_spoken(DATA / "spoken-digits"), "train": "epochs = 15"}).run.folder
+    return trained("base-speakers", {**_spoken(DATA / "spoken-digits"), "train": "epochs = 15"}).run.folder
 
 
 def sixth() -> Path:
@@ -206,10 +206,10 @@ def _measured(name: str, case: Case) -> Iterator[dict[str, Any]]:
     folder = name.replace(" ", "-")
 
     def row(method: str, *sets: str) -> dict[str, Any]:
-        return {"case": name, "method": method, **_row(_run(folder, case.recipe, sets))}
+        return {"case": name, "method": method, **_row(trained(folder, case.recipe, sets))}
 
     yield row("from scratch", case.scratch)
-    yield {"case": name, "method": "linear baseline", **_linear(_run(folder, case.recipe, [case.scratch]).run)}
+    yield {"case": name, "method": "linear baseline", **_linear(trained(folder, case.recipe, [case.scratch]).run)}
     if case.knows_classes:
         yield row("as it comes", *start, "train.epochs=0")
     for method, choice in METHODS.items():
@@ -218,7 +218,7 @@ def _measured(name: str, case: Case) -> Iterator[dict[str, Any]]:
         yield row(method, *start, f"adapt={choice}")
 
 
-def _run(folder: str, recipe: Mapping[str, str], sets: Sequence[str] = ()) -> Measured:
+def trained(folder: str, recipe: Mapping[str, str], sets: Sequence[str] = ()) -> Measured:
     """The recipe as far as the trained network; runs of a case share a folder, and so the data's preparation."""
     path = RUNS / f"{folder}.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -233,12 +233,12 @@ def _run(folder: str, recipe: Mapping[str, str], sets: Sequence[str] = ()) -> Me
 
 def _row(measured: Measured) -> dict[str, Any]:
     run = measured.run
-    trained = facts(run.folder)["train"]["facts"]
-    adapt = trained["adapt"]
+    told = facts(run.folder)["train"]["facts"]
+    adapt = told["adapt"]
     merging = adapt.get("merging") or {}
     return {
-        **_score(run, _network),
-        "validation": trained["validation"],
+        **score(run, in_torch),
+        "validation": told["validation"],
         "% of weights trained": 100 * adapt["share"],
         "weights": adapt["weights"],
         "of the head": adapt["head"],
@@ -251,7 +251,7 @@ def _row(measured: Measured) -> dict[str, Any]:
 Answers = Callable[[_road.Run, Sequence[Record], Sequence[Arrays]], Sequence[Any]]
 
 
-def _score(run: _road.Run, answers: Answers) -> dict[str, Any]:
+def score(run: _road.Run, answers: Answers) -> dict[str, Any]:
     """Accuracy on the test set, with its interval."""
     test, classes = _records(run, "test"), files.read_json(run.artifacts["prepare"].folder / "classes.json")
     found = answers(run, test, _arrays(run, test))
@@ -268,7 +268,8 @@ def _arrays(run: _road.Run, records: Sequence[Record]) -> list[Arrays]:
     return _encoded.encode(records, _encoded.encoder(*_encoded.load(run.artifacts["train"].folder)))
 
 
-def _network(run: _road.Run, test: Sequence[Record], arrays: Sequence[Arrays]) -> Sequence[Any]:
+def in_torch(run: _road.Run, test: Sequence[Record], arrays: Sequence[Arrays]) -> Sequence[Any]:
+    """The answers of the trained network itself."""
     network, described = _model.load(run.artifacts["train"].folder)
     collate = plugins.load("transforms", _encoded.load(run.artifacts["train"].folder)[0]).collate
     task = facts(run.folder)["run"]["recipe"]["app"]["task"]
@@ -279,7 +280,7 @@ def _network(run: _road.Run, test: Sequence[Record], arrays: Sequence[Arrays]) -
 def _linear(run: _road.Run) -> dict[str, Any]:
     train = _records(run, "train")
     name, predict = baselines.linear(train, _arrays(run, train), 0)
-    return {**_score(run, lambda _, test, arrays: predict(test, arrays)), "what": name}
+    return {**score(run, lambda _, test, arrays: predict(test, arrays)), "what": name}
 
 
 if __name__ == "__main__":

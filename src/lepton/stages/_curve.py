@@ -34,8 +34,8 @@ _EPOCHS = 60
 def learn(stage: Stage, data: Data, result: Result) -> dict[str, Any] | None:
     """Train on each share that the recipe asks for; None where it asks for none. `result` is the whole.
 
-    `rows` has the metric and its interval by the number of records, `law` the power law through them, and `twice` what
-    twice the labels would bring.
+    `rows` has the metric and its interval by the number of records, `law` the power law through them, `twice` what
+    twice the labels would bring, and `told` says so.
     """
     asked = stage.settings.curve
     if not asked:
@@ -98,16 +98,30 @@ class _Curve:
         return f"learning curve: {len(sizes)} more trainings, on {counts} of {whole:,} records, {took}"
 
     def forecast(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """The law through the rows, and what twice the labels would bring, also as a sentence."""
+        """The law through the rows, and what twice the labels would bring, also as a sentence.
+
+        `foretold` is what the rows without the last one say of that, which can be held against what it reached.
+        """
         known = [row for row in rows if row["metric"] is not None]
         if len(known) < _power_law.POINTS:
-            told = f"What twice the labels would bring cannot be told from {len(known)} sizes of the training set"
-            return {"law": None, "twice": None, "told": f"{told}; {_power_law.POINTS} are needed"}
+            few = f"What twice the labels would bring cannot be told from {len(known)} sizes of the training set"
+            return {"law": None, "twice": None, "foretold": None, "told": f"{few}; {_power_law.POINTS} are needed"}
+        found = self._learned(known)
+        twice = found.gain()
+        told = {"law": found.law._asdict(), "twice": twice._asdict(), "told": _said(twice, len(self.data.train))}
+        return {**told, "foretold": self._foretold(known)}
+
+    def _foretold(self, known: Sequence[Mapping[str, Any]]) -> dict[str, float] | None:
+        if len(known) <= _power_law.POINTS:
+            return None
+        error = self._learned(known[:-1]).error(known[-1]["records"])
+        lower = plugins.load("metrics", self.data.metric).LOWER_IS_BETTER
+        return error._asdict() if lower else {"value": 1 - error.value, "low": 1 - error.high, "high": 1 - error.low}
+
+    def _learned(self, known: Sequence[Mapping[str, Any]]) -> _power_law.Learned:
         tables = [np.load(self._place(row["share"])) for row in known]
         metric = plugins.load("metrics", self.data.metric)
-        law, gain = _power_law.forecast([row["records"] for row in known], tables, metric, seed=self.data.seed)
-        twice = {**gain._asdict(), "told": gain.told}
-        return {"law": law._asdict(), "twice": twice, "told": _said(gain, len(self.data.train))}
+        return _power_law.learned([row["records"] for row in known], tables, metric, seed=self.data.seed)
 
     @property
     def _took(self) -> float:
@@ -170,9 +184,9 @@ def _steps(chosen: TrainSettings, count: int) -> float:
     return count * float(epochs_for(count, chosen.batch) if chosen.epochs is None else max(chosen.epochs, 1))
 
 
-def _said(gain: _power_law.Gain, count: int) -> str:
+def _said(gain: _power_law.Told, count: int) -> str:
     value, low, high = (100 * part for part in gain)
-    if gain.told:
+    if _power_law.worth_telling(gain):
         likely = f"likely between {low:.1f} and {high:.1f}"
         return f"Twice the labels ({2 * count:,}) would bring about {value:+.1f} points, {likely}"
     fits = f"anything from {low:.1f} to {high:.1f} points fits the curve"

@@ -12,6 +12,7 @@ Shapes: M sizes, R resamples, P powers that are tried, N records.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -26,8 +27,7 @@ POINTS = 4
 _RESAMPLES = 1000
 _Z2 = NormalDist().inv_cdf(0.975) ** 2
 _POWERS = np.geomspace(0.02, 3, 300)
-_TOLD = 0.02
-"""An interval this narrow, or no wider than twice the gain itself, is worth telling."""
+_NARROW = 0.02
 
 
 class Law(NamedTuple):
@@ -47,17 +47,12 @@ class Law(NamedTuple):
         return self.scale * (1 - times**-self.power)
 
 
-class Gain(NamedTuple):
-    """What more labels would bring, with a 95 % interval, and whether that is narrow enough to be told."""
+class Told(NamedTuple):
+    """A figure that a law tells, with a 95 % interval."""
 
     value: float
     low: float
     high: float
-
-    @property
-    def told(self) -> bool:
-        """Whether it says anything."""
-        return self.high - self.low <= max(_TOLD, 2 * self.value)
 
 
 def fit(sizes: Sequence[float], errors: Any, weights: Any = None) -> Law:
@@ -98,19 +93,46 @@ def _nearest(
     return powers[best], scale[rows, best], floor[rows, best]
 
 
-def forecast(
-    sizes: Sequence[float], tables: Sequence[np.ndarray], metric: ModuleType, *, times: float = 2.0, seed: int
-) -> tuple[Law, Gain]:
-    """The law through the scores of `tables`, one a size, and the gain of `times` as many records as the last size.
+@dataclass(frozen=True)
+class Learned:
+    """The law through a learning curve, the laws of all resamples, and what no number of records could show."""
+
+    law: Law
+    drawn: Law
+    unseen: float
+
+    def gain(self, times: float = 2.0) -> Told:
+        """By how much the error falls, in shares, with so many times the labels of the largest set."""
+        value, found = float(self.law.gain(times)), self.drawn.gain(times)
+        low, high = _ends(value, found)
+        return Told(value, low, min(float(self.law.error(self.law.size)), high + self.unseen))
+
+    def error(self, records: float) -> Told:
+        """The error, between 0 and 1, after that many records."""
+        value, found = float(self.law.error(records)), self.drawn.error(records)
+        low, high = _ends(value, found)
+        return Told(value, max(0.0, low - self.unseen), min(1.0, high + self.unseen))
+
+
+def worth_telling(gain: Told) -> bool:
+    """Whether the interval of a gain is narrow: 2 points, or twice the gain itself."""
+    return gain.high - gain.low <= max(_NARROW, 2 * gain.value)
+
+
+def learned(sizes: Sequence[float], tables: Sequence[np.ndarray], metric: ModuleType, *, seed: int) -> Learned:
+    """The law through the scores of `tables`, one a size, in ascending order.
 
     The tables are the metric's, of the same validation records (N, ...). Scores lie between 0 and 1.
     """
     errors = _errors(metric, [metric.score(table) for table in tables])
     law = fit(sizes, errors)
     drawn = fit(sizes, _drawn(law, (sizes, errors), (tables, metric), seed=seed), _relative(errors))
-    low, high = np.quantile(drawn.gain(times), (0.025, 0.975))
-    value, unseen = float(law.gain(times)), _Z2 / (len(tables[0]) + _Z2)
-    return law, Gain(value, min(float(low), value), min(float(law.error(sizes[-1])), max(float(high), value) + unseen))
+    return Learned(law, drawn, _Z2 / (len(tables[0]) + _Z2))
+
+
+def _ends(value: float, found: np.ndarray) -> tuple[float, float]:
+    low, high = np.quantile(found, (0.025, 0.975))
+    return min(float(low), value), max(float(high), value)
 
 
 def _errors(metric: ModuleType, scores: Any) -> np.ndarray:
