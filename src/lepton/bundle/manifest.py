@@ -238,8 +238,8 @@ def _check_manifest(manifest: Manifest, place: Path | str) -> None:
     if not manifest.graphs:
         faults.append(UserError("The manifest names no graph", rule="At least one is needed to answer"))
     faults += _adapter_faults(manifest)
-    used = [*manifest.graphs.values(), *manifest.adapters.values()]
-    wanted = [*(each.file for each in used), *manifest.transform.files]
+    adapters = [adapter.file for adapter in manifest.adapters.values()]
+    wanted = [*(graph.file for graph in manifest.graphs.values()), *adapters, *manifest.transform.files]
     rule = "Graphs, adapters and transform files stand in `files`"
     faults += [
         UserError(f"{name} is used but not listed", rule=rule, remedy=_REMEDY)

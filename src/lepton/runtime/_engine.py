@@ -34,7 +34,8 @@ class Graph:
                 received=str(error),
                 remedy="Upgrade ONNX Runtime: pip install -U onnxruntime",
             ) from error
-        self._options = self._adapter = None
+        self._options: Any = None
+        self._adapter: Any = None
         self.inputs: Sequence[str] = [item.name for item in self._session.get_inputs()]
         self.outputs: Sequence[str] = [item.name for item in self._session.get_outputs()]
 

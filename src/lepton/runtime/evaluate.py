@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lepton.core import plugins
 from lepton.core.errors import BadInput, UserError
 from lepton.core.progress import Progress, Silent
-from lepton.core.types import Label, Record
-from lepton.metrics import _intervals
+from lepton.core.types import Arrays, Files, Label, Raw, Record
+from lepton.metrics import _intervals, _open_set
 from lepton.runtime.app import App, load
+from lepton.tasks._abstain import likeness
 
 _TOGETHER = 256
 
@@ -21,38 +24,68 @@ def evaluate(
 
     Gives `{"task", "n", "metrics": {name: {"value", "low", "high"}}, "bad": [{"id", "reason"}], "unlabelled"}`; bounds
     are two-sided 95 % ones. Inputs that cannot be read are named in `bad` and do not count. A metric without a
-    meaning on these records is left out. Raises UserError when no labelled record is left.
+    meaning on these records is left out. Of an app that abstains, records whose label is none of its classes are
+    unknown: they count in no metric, and `open_set` (else None) has how many of them are rejected, how many known ones
+    are kept, and the AUROC. A known record that is abstained from is a wrong answer. Raises UserError when no labelled
+    record is left.
     """
     loaded = app if isinstance(app, App) else load(app)
     labelled = [record for record in records if record.label is not None]
-    answers = _answers(loaded, labelled, progress or Silent())
-    bad = [
-        {"id": record.id, "reason": answer.message}
-        for record, answer in zip(labelled, answers, strict=True)
-        if isinstance(answer, BadInput)
-    ]
-    pairs = [(r.label, a) for r, a in zip(labelled, answers, strict=True) if not isinstance(a, BadInput)]
-    if not pairs:
+    answered = list(zip(labelled, _answers(loaded, labelled, progress or Silent()), strict=True))
+    bad = [{"id": one.id, "reason": told.message} for one, (told, _) in answered if isinstance(told, BadInput)]
+    good = [(one.label, *found) for one, found in answered if not isinstance(found[0], BadInput)]
+    if not good:
         rule = "At least one labelled record must be readable"
         raise UserError("There is nothing to evaluate", rule=rule, received=f"{len(records)} records, {len(bad)} bad")
+    abstain = loaded.manifest.decode.get("abstain")
+    known = [one for one in good if not abstain or one[0] in loaded.manifest.classes]
     return {
         "task": loaded.task,
-        "n": len(pairs),
-        "metrics": _scores(loaded, pairs, seed),
+        "n": len(known),
+        "metrics": _scores(loaded, [(label, answer) for label, answer, _ in known], seed) if known else {},
+        "open_set": _open(loaded, good, seed) if abstain else None,
         "bad": bad,
         "unlabelled": len(records) - len(labelled),
     }
 
 
-def _answers(app: App, records: Sequence[Record], progress: Progress) -> list[Any]:
-    found: list[Any] = []
+def with_logits(app: App, raw: Raw | Path | Files) -> tuple[Any, np.ndarray | None]:
+    """The full answer to one raw input, and the logits (C,) behind it; a BadInput and None where there is none."""
+    heard: dict[str, np.ndarray] = {}
+
+    def run(arrays: Arrays) -> Arrays:
+        heard.update(app.run(arrays))
+        return heard
+
+    answer = app.attempt([raw], run=run)[0]
+    return answer, heard["logits"][0] if heard else None
+
+
+def _answers(app: App, records: Sequence[Record], progress: Progress) -> list[tuple[Any, np.ndarray | None]]:
+    """Answers, and of an app that abstains the logits behind each."""
+    found: list[tuple[Any, np.ndarray | None]] = []
     with progress.bar("evaluate", len(records)) as bar:
         for start in range(0, len(records), _TOGETHER):
             # The records' own raw inputs are handed over, so a file that is gone or broken is a bad input, not an end.
             chunk = [record.raw for record in records[start : start + _TOGETHER]]
-            found += app.attempt(chunk)
+            if app.manifest.decode.get("abstain"):
+                found += [with_logits(app, raw) for raw in chunk]
+            else:
+                found += [(answer, None) for answer in app.attempt(chunk)]
             bar.step(len(chunk))
     return found
+
+
+def _open(app: App, answered: Sequence[tuple[Label, Any, np.ndarray | None]], seed: int) -> dict[str, Any]:
+    """What abstaining does to known and unknown records."""
+    decode, classes = app.manifest.decode, app.manifest.classes
+    abstain, temperature = decode["abstain"], float(decode.get("temperature") or 1.0)
+    logits = np.stack([found for *_, found in answered if found is not None])
+    alike = likeness(logits, abstain["score"], temperature=temperature)
+    inside = np.array([label in classes for label, *_ in answered])
+    outside = sorted({str(label) for label, *_ in answered} - set(classes))
+    found = _open_set.figures(alike[inside], alike[~inside], abstain["threshold"], seed=seed)
+    return {"label": abstain["label"], **found, "labels": outside}
 
 
 def _scores(app: App, pairs: Sequence[tuple[Label, Any]], seed: int) -> dict[str, dict[str, float]]:

@@ -30,6 +30,7 @@ def write(
         raise RuntimeError("the candidate was not exported")
     name, fitted = candidate.transform
     model = onnx.load(candidate.graph, load_external_data=False).graph
+    open_to_others = {value.name for value in model.initializer}
     described = Manifest(
         name=parts.name,
         task=parts.task,
@@ -37,7 +38,7 @@ def write(
         transform=Transform(name=name, settings=dict(fitted.settings), files=tuple(sorted(fitted.files))),
         decode=dict(parts.decode or candidate.described["decode"]),
         classes=tuple(candidate.described["classes"]),
-        inputs=tuple(map(_tensor, model.input)),
+        inputs=tuple(_tensor(value) for value in model.input if value.name not in open_to_others),
         outputs=tuple(map(_tensor, model.output)),
         **parts.more,
     )

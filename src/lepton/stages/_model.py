@@ -55,17 +55,21 @@ def save(folder: Path, network: Network, described: Mapping[str, Any]) -> None:
 def load(folder: Path) -> tuple[Network, dict[str, Any]]:
     """The network that `save` kept, ready to answer, and its description."""
     described = files.read_json(folder / "model.json")
-    kept = described["shape"]
-    shape = Shape(**{**kept, "inputs": {name: tuple(size) for name, size in kept["inputs"].items()}})
-    scaling = None
-    if described["scaling"] is not None:
-        scaling = (np.zeros(described["scaling"], np.float32), np.ones(described["scaling"], np.float32))
-    network = build(described["model"], shape, scaling)
+    network = fresh(described)
     relay(network, described.get("adapted", ()))
     weights = load_file(folder / "network.safetensors")
     fit_to(network, weights)
     network.load_state_dict(weights)
     return network.eval(), described
+
+
+def fresh(described: Mapping[str, Any]) -> Network:
+    """A network of the model and the shape that are described, with the weights and the scaling it begins with."""
+    kept, scaling = described["shape"], None
+    shape = Shape(**{**kept, "inputs": {name: tuple(size) for name, size in kept["inputs"].items()}})
+    if described["scaling"] is not None:
+        scaling = (np.zeros(described["scaling"], np.float32), np.ones(described["scaling"], np.float32))
+    return build(described["model"], shape, scaling)
 
 
 def shape_of(arrays: Sequence[Arrays], inputs: Sequence[str], more: Mapping[str, Any]) -> Shape:

@@ -17,7 +17,7 @@ from lepton.core.settings import Plugin
 from lepton.core.types import Arrays
 from lepton.export.onnx import export, strip
 from lepton.stages import _encoded, _fit, _model
-from lepton.stages._fit import Start
+from lepton.stages._fit import Start, Transform
 from lepton.stages._workshop import Shop
 
 REFERENCE = "onnx"
@@ -145,14 +145,20 @@ class Maker:
         if brought is not None:
             out.write_bytes(strip(onnx.load_from_string(brought())).SerializeToString(deterministic=True))
             return out
-        collate = plugins.load("transforms", candidate.transform[0]).collate
-        batch = collate([*self.shop.samples(candidate, 2)] * 2)
-        names = candidate.described["inputs"]
-        lengths = [name for name, size in candidate.described["shape"]["inputs"].items() if size and size[0] == 0]
-        arrays = _odd_lengths({name: array[:2] for name, array in batch.items()}, names, lengths)
-        example = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        export(candidate.network, example, out, lengths=lengths)  # type: ignore[arg-type]
+        given, lengths = example(candidate.described, candidate.transform, self.shop.samples(candidate, 2))
+        export(candidate.network, given, out, lengths=lengths)  # type: ignore[arg-type]
         return out
+
+
+def example(
+    described: Mapping[str, Any], transform: Transform, samples: Sequence[Arrays]
+) -> tuple[dict[str, torch.Tensor], list[str]]:
+    """A batch of two, made of one or two samples, to export a network with; and which inputs vary in length."""
+    batch = plugins.load("transforms", transform[0]).collate([*samples] * 2)
+    names = described["inputs"]
+    lengths = [name for name, size in described["shape"]["inputs"].items() if size and size[0] == 0]
+    arrays = _odd_lengths({name: array[:2] for name, array in batch.items()}, names, lengths)
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}, lengths
 
 
 def save(folder: Path, candidate: Candidate) -> None:

@@ -121,7 +121,7 @@ class _Work:
         """Where the app comes from: model, seed, sizes of the splits, licences."""
         app = self.stage.recipe["app"]
         return {
-            "model": _named(self.candidate(self.winner["folder"]).described["model"]),
+            "model": named(self.candidate(self.winner["folder"]).described["model"]),
             "plan": self.winner["plan"],
             "steps": self.winner["steps"],
             "seed": app["seed"],
@@ -132,7 +132,7 @@ class _Work:
         }
 
 
-def _named(model: Mapping[str, Any]) -> dict[str, Any]:
+def named(model: Mapping[str, Any]) -> dict[str, Any]:
     """The model's settings, a path by its last part: where it lay on this machine is nobody's affair."""
     paths = {key: Path(value).name for key, value in model.items() if isinstance(value, str) and value.startswith("/")}
     return {**model, **paths}
@@ -176,11 +176,15 @@ def _apart(one: Any, other: Any) -> float:
 
 def _golden(stage: Stage, app: App, validation: Sequence[Record]) -> dict[str, bytes]:
     """Golden inputs with the answers expected, as the recipe wants them."""
-    chosen = stage.settings
+    raws = golden_inputs(stage.settings, validation, modality=app.modality, seed=stage.seed)
+    return golden.files(raws, app.predict(raws), tolerance=TOLERANCE) if raws else {}
+
+
+def golden_inputs(chosen: Settings, validation: Sequence[Record], *, modality: str, seed: int) -> list[Raw]:
+    """Inputs to travel with an app: drawn from the validation records by the seed, made up, or none."""
     if chosen.golden == "none":
-        return {}
-    picked = seeds.generator(stage.seed, "golden").permutation(len(validation))[: chosen.golden_count]
-    raws: list[Raw] = [validation[index].read() for index in picked]
+        return []
     if chosen.golden == "synthetic":
-        raws = _synthetic.inputs(app.modality, count=chosen.golden_count, seed=stage.seed)
-    return golden.files(raws, app.predict(list(raws)), tolerance=TOLERANCE)
+        return _synthetic.inputs(modality, count=chosen.golden_count, seed=seed)
+    picked = seeds.generator(seed, "golden").permutation(len(validation))[: chosen.golden_count]
+    return [validation[index].read() for index in picked]
