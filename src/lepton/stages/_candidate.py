@@ -64,7 +64,7 @@ class Result:
             "share": done.share,
             "start": asdict(self.ready.mapped) if self.ready.mapped else None,
         }
-        if done.choice["name"] == "full":
+        if done.whole:
             return start, told
         kept = _adapt.save(stage.folder / "adapter", start, done)
         return _adapt.described(start, done.choice), {
