@@ -165,3 +165,25 @@ def test_plain_weights_need_their_model(base: Path, recipe: Callable[[str], Path
     (path.parent / "w.pt").write_bytes(b"")
     with pytest.raises(Faults, match=r"\[model\] is missing"):
         _recipe.load(path)
+
+
+def test_a_head_that_is_solved_for_needs_no_epochs_and_changes_nothing_else(base: Path) -> None:
+    _road.run(base / "moved.toml", out=base / "solved", sets=["adapt=linear"], until="train")
+    told, trained = facts(base / "solved")["train"]["facts"], weights(base / "solved")
+    assert [row["epoch"] for row in told["history"]] == [0]
+    assert told["adapt"]["trained"] == 0
+    assert told["adapt"]["adapter"]["tensors"] == 4
+    before = weights(base / "base")
+    changed = {name for name in trained if not torch.equal(before[name], trained[name])}
+    assert changed == {"body.head.weight", "body.head.bias"}
+    assert told["validation"] > 0.9
+
+
+def test_contrastive_tuning_has_its_own_epochs_and_keeps_no_adapter(base: Path) -> None:
+    sets = ["adapt={name='contrastive',epochs=3}", "data.shots=6"]
+    _road.run(base / "moved.toml", out=base / "tuned", sets=sets, until="train")
+    told = facts(base / "tuned")["train"]["facts"]
+    assert [row["epoch"] for row in told["history"]] == [1, 2, 3]
+    assert told["validation"] == max(row["metric"] for row in told["history"]) > 0.9
+    assert "adapter" not in told["adapt"]
+    assert told["adapt"]["trained"] == told["adapt"]["weights"]

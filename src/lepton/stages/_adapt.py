@@ -176,7 +176,7 @@ def located(path: Path) -> Path:
         folder = path / "artifacts" / str(ledger.facts(path).get("train", {}).get("artifact")) / "adapter"
     if not (folder / _ABOUT).is_file():
         rule = f"It must be a folder with {_ABOUT}, or a run whose [adapt] made one"
-        remedy = 'Runs with [adapt] name = "full" make none: their network is train.start'
+        remedy = "Methods that train all weights make none: their network is train.start"
         raise UserError(f"{path} has no adapter", rule=rule, received=folder, remedy=remedy)
     return folder
 
