@@ -29,11 +29,12 @@ VERBS = {
 }
 FOUND = [(room, name) for room in VERBS for name in plugins.names(room)]
 BRINGING = [name for name in plugins.names("models") if hasattr(plugins.load("models", name), "bring")]
+MADE_ELSEWHERE = [name for name in plugins.names("models") if hasattr(plugins.load("models", name), "brought")]
 CLASSIFIERS = [
     (name, task)
     for name in plugins.names("models")
     for task in plugins.load("models", name).OBJECTIVES
-    if name not in BRINGING
+    if name not in MADE_ELSEWHERE
 ]
 SHAPES = {
     "image": {"image": (1, 32, 32)},

@@ -111,7 +111,7 @@ def read(path: Path) -> onnx.ModelProto:
 def inputs(model: onnx.ModelProto) -> list[Port]:
     """What has to be given to the graph; old files name their weights among the inputs, which are left out."""
     stored = {item.name for item in model.graph.initializer}
-    return [_port(item) for item in model.graph.input if item.name not in stored]
+    return [port(item) for item in model.graph.input if item.name not in stored]
 
 
 def adapted(model: onnx.ModelProto, wanted: Wanted) -> onnx.ModelProto:
@@ -213,18 +213,20 @@ def _joined(model: onnx.ModelProto, pipes: Sequence[_Pipe], inner: tuple[Sequenc
     del graph.node[:], graph.initializer[:], graph.input[:], graph.output[:], graph.value_info[:]
     graph.node.extend(nodes)
     graph.initializer.extend(constants)
-    graph.input.extend(_value(port) for port in wanted.ports() if port.name in used)
-    graph.output.append(_value(Port("logits", TensorProto.FLOAT, wanted.axes)))
+    graph.input.extend(value(port) for port in wanted.ports() if port.name in used)
+    graph.output.append(value(Port("logits", TensorProto.FLOAT, wanted.axes)))
     model.ir_version = max(model.ir_version, _LEAST_IR)
     return model
 
 
-def _value(port: Port) -> onnx.ValueInfoProto:
+def value(port: Port) -> onnx.ValueInfoProto:
+    """A port as the graph's own input or output, the axes that vary named."""
     axes = ["batch", *(size or "length" for size in (port.axes or ())[1:])]
     return helper.make_tensor_value_info(port.name, port.kind, axes)
 
 
-def _port(value: onnx.ValueInfoProto) -> Port:
+def port(value: onnx.ValueInfoProto) -> Port:
+    """A value's name, type and axes."""
     tensor = value.type.tensor_type
     axes = tuple(axis.dim_value for axis in tensor.shape.dim) if tensor.HasField("shape") else None
     return Port(value.name, tensor.elem_type, axes)
@@ -267,7 +269,7 @@ def _agree(theirs: Port, ours: Port) -> None:
 
 def _output(model: onnx.ModelProto, wanted: Wanted) -> Port:
     """The output that gives the scores: the one asked for, else the one that can be; one called logits goes first."""
-    found = [_port(item) for item in model.graph.output if item.type.HasField("tensor_type")]
+    found = [port(item) for item in model.graph.output if item.type.HasField("tensor_type")]
     fitting = [port for port in found if port.floating and _like(port.axes, wanted.axes)]
     asked = wanted.output or "logits"
     named = [port for port in fitting if port.name == asked]

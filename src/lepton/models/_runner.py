@@ -32,8 +32,8 @@ _REFUSALS = (
 class Runner(nn.Module):
     """ONNX Runtime around a graph, whose bytes are its state; a copy opens the graph anew.
 
-    The graph takes arrays named `inputs`, in that order, and gives one called "logits". Without bytes it is empty
-    until saved weights are loaded.
+    The graph takes arrays named `inputs`, in that order, and gives one. Without bytes it is empty until saved weights
+    are loaded.
     """
 
     def __init__(self, inputs: Sequence[str]) -> None:
@@ -55,7 +55,7 @@ class Runner(nn.Module):
         named = dict(zip(self.inputs, arrays, strict=True))
         given = {item.name: _as(item.type, named[item.name].cpu()) for item in self._session.get_inputs()}
         try:
-            (found,) = self._session.run(["logits"], given)
+            (found,) = self._session.run(None, given)
         except _REFUSALS as error:
             raise UserError(
                 "The graph cannot answer",
@@ -66,8 +66,8 @@ class Runner(nn.Module):
         return torch.from_numpy(found).to(self.place.device)
 
     def get_extra_state(self) -> Tensor:
-        """The graph's bytes, uint8 (N,)."""
-        return torch.frombuffer(bytearray(self.graph()), dtype=torch.uint8)
+        """The graph's bytes, uint8 (N,); none where there is no graph."""
+        return torch.tensor(bytearray(self._graph), dtype=torch.uint8)
 
     def set_extra_state(self, state: Tensor | bytes) -> None:
         """Take other bytes."""
@@ -102,10 +102,10 @@ def _session(graph: bytes) -> onnxruntime.InferenceSession:
         raise UserError(what, rule=rule, received=_nodes.said(error)) from error
 
 
+@torch.no_grad()
 def check(body: nn.Module, shape: Shape) -> None:
     """Raise UserError where made-up samples do not get a score for each class, or other ones in company or padded."""
-    random = np.random.default_rng(0)
-    given = {name: _made_up(name, (2, *axes), random) for name, axes in arrays(shape).items()}
+    given = made_up(shape)
     alone = torch.cat([body(*(array[index : index + 1] for array in given.values())) for index in range(2)])
     try:
         together = body(*given.values())
@@ -127,6 +127,12 @@ def check(body: nn.Module, shape: Shape) -> None:
         _same(body(*short.values()), found[:, :_SHORT] if found.ndim == 3 else found, "padding behind its mask")
 
 
+def made_up(shape: Shape) -> dict[str, Tensor]:
+    """Two samples that the transform could give, by the names of their arrays, in order."""
+    random = np.random.default_rng(0)
+    return {name: _array(name, (2, *axes), random) for name, axes in arrays(shape).items()}
+
+
 def _same(one: Tensor, other: Tensor, company: str) -> None:
     if one.shape != other.shape or float((one - other).abs().max()) > _APART * max(1.0, float(one.abs().max())):
         raise UserError(
@@ -136,7 +142,7 @@ def _same(one: Tensor, other: Tensor, company: str) -> None:
         )
 
 
-def _made_up(name: str, axes: Sequence[int], random: np.random.Generator) -> Tensor:
+def _array(name: str, axes: Sequence[int], random: np.random.Generator) -> Tensor:
     """A batch of what the transform could give: pixels, features, or ids that every vocabulary has."""
     sizes = [size or _TRIED for size in axes]
     if name == "image":
