@@ -9,6 +9,7 @@ from lepton.cli._output import note
 from lepton.core.errors import UserError
 
 if TYPE_CHECKING:
+    from lepton.runtime.app import App
     from lepton.serve.server import Options
 
 HELP = "serve one or several apps over HTTP"
@@ -45,9 +46,14 @@ def main(args: argparse.Namespace) -> int:
         host, port = _shown(args.host), listener.getsockname()[1]
         scheme = "https" if args.tls_cert else "http"
         more = f" and gRPC on {host}:{options.grpc_port}" if options.grpc_port is not None else ""
-        note(f"Serving {', '.join(apps)} on {scheme}://{host}:{port}{more} (Ctrl + C ends it)")
+        told = ", ".join(_told(name, app) for name, app in apps.items())
+        note(f"Serving {told} on {scheme}://{host}:{port}{more} (Ctrl + C ends it)")
         serve(apps, listener, folders=args.apps, options=options)
     return 0
+
+
+def _told(name: str, app: "App") -> str:
+    return f"{name} ({len(app.adapters)} adapters, as {name}.ADAPTER)" if app.adapters else name
 
 
 def _options(args: argparse.Namespace) -> "Options":

@@ -25,6 +25,8 @@ def description(name: str, app: App) -> dict[str, Any]:
         "outputs": msgspec.to_builtins(manifest.outputs),
         "transform": {"name": manifest.transform.name, "settings": manifest.transform.settings},
         "decode": manifest.decode,
+        "adapter": app.adapter or None,
+        "adapters": app.adapters,
         "contract": manifest.contract,
         "size_mb": app.bundle.size_mb(),
         "card": card,

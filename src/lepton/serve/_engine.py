@@ -48,16 +48,32 @@ class Ask:
         return len(self.samples) or len(self.raws)
 
 
+class _Threads:
+    """One thread that runs a network and some that decode for it; they end when the last of their engines leaves."""
+
+    def __init__(self, name: str) -> None:
+        self.run = ThreadPoolExecutor(1, thread_name_prefix=f"lepton-{name}")
+        self.decode = ThreadPoolExecutor(min(_DECODERS, machine.cores()), thread_name_prefix="lepton-decode")
+        self.engines = 0
+
+    def leave(self) -> None:
+        self.engines -= 1
+        if not self.engines:
+            self.decode.shutdown(wait=True)
+            self.run.shutdown(wait=True)
+
+
 class Engine:
     """Answers the requests of one app. A lone request never waits for company.
 
     A hop to a thread costs more than a small model takes. So a small request that its app needs less than 2 ms for is
     answered on the event loop: those that arrive in one turn of it make batches of 2 ms at most, between which the loop
     sees to others, and where they lately came alone, they are answered as they come. All others are decoded by a pool
-    of threads and answered by the engine's own thread: while it runs one batch, the next queues.
+    of threads and answered by the engine's own thread: while it runs one batch, the next queues. Engines `beside` one
+    another answer with adapters of one network: they share its threads, and are as warm as the first.
     """
 
-    def __init__(self, app: App, *, limits: Limits, meters: AppMeters) -> None:
+    def __init__(self, app: App, *, limits: Limits, meters: AppMeters, beside: "Engine | None" = None) -> None:
         self.app = app
         self._limits = limits
         self._meters = meters
@@ -67,9 +83,10 @@ class Engine:
         self._running = False
         self._waiting = 0
         self._behind = 0
-        self._pace = self._read_pace = float("inf")
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"lepton-{app.name}")
-        self._decoders = ThreadPoolExecutor(min(_DECODERS, machine.cores()), thread_name_prefix="lepton-decode")
+        self._pace: float = beside._pace if beside else float("inf")
+        self._read_pace: float = beside._read_pace if beside else float("inf")
+        self._threads: _Threads = beside._threads if beside else _Threads(app.name)
+        self._threads.engines += 1
 
     def submit(self, ask: Ask) -> None:
         """Take a request in; `ask.future` will hold full answers, or BadInput where there is none.
@@ -95,9 +112,8 @@ class Engine:
         self.close()
 
     def close(self) -> None:
-        """Finish what the threads have begun, and end them."""
-        self._decoders.shutdown(wait=True)
-        self._thread.shutdown(wait=True)
+        """Finish what the threads have begun, and end them where no other engine has a share in them."""
+        self._threads.leave()
 
     def warm(self, raws: Sequence[Raw]) -> None:
         """Answer some inputs, so that the first request finds a session that has run and a known pace."""
@@ -160,7 +176,7 @@ class Engine:
     async def _decode(self, ask: Ask) -> None:
         try:
             if not ask.samples:
-                ask.samples = await asyncio.get_running_loop().run_in_executor(self._decoders, self._samples, ask)
+                ask.samples = await asyncio.get_running_loop().run_in_executor(self._threads.decode, self._samples, ask)
         except Exception as error:  # noqa: BLE001 - a bug belongs to the request that met it
             self._leave(ask)
             _give([ask], [error])
@@ -175,7 +191,7 @@ class Engine:
         loop = asyncio.get_running_loop()
         while self._ready:
             asks = self._next()
-            found = await loop.run_in_executor(self._thread, self._attempt, asks)
+            found = await loop.run_in_executor(self._threads.run, self._attempt, asks)
             for ask in asks:
                 self._leave(ask)
             _give(asks, found)

@@ -50,30 +50,48 @@ class _Visit:
 
 
 class Front:
-    """An ASGI application before the router: `asks` maps the paths asked most to a kind of exchange and an app's name.
+    """An ASGI application before the router: `asks` maps the paths asked most, with {name} for an app's, to exchanges.
 
     A router and its middleware cost more than a tiny model takes, so these paths are looked up and answered here. The
     task and the messages that ASGI wants cost as much again: `answer` does without them where a request came whole.
     """
 
-    def __init__(self, rest: ASGIApp, service: Service, *, guard: Guard, asks: Mapping[str, tuple[Kind, str]]) -> None:
+    def __init__(self, rest: ASGIApp, service: Service, *, guard: Guard, asks: Mapping[str, Kind]) -> None:
         self._rest = rest
         self._service = service
         self._guard = guard
-        self._places = {path: _Place(path, kind, app, service.meters.of(app)) for path, (kind, app) in asks.items()}
+        self._asks = asks
+        self._names: list[str] = []
+        self._places: dict[str, _Place] = {}
+        self._learn()
         self._start = os.urandom(6).hex().encode()
         self._numbers = itertools.count(1)
 
     def knows(self, path: str) -> bool:
         """Whether `answer` answers what is posted to `path`."""
-        return path in self._places
+        return self._place(path) is not None
+
+    def _place(self, path: str) -> _Place | None:
+        """What stands at a path; an app that was swapped may have names that were not there before."""
+        found = self._places.get(path)
+        if found is None and self._names != self._service.shelf.names:
+            self._learn()
+            found = self._places.get(path)
+        return found
+
+    def _learn(self) -> None:
+        self._names = self._service.shelf.names
+        for path, kind in self._asks.items():
+            for name in self._names:
+                own = path.format(name=name)
+                self._places[own] = _Place(own, kind, name, self._service.meters.of(name))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection's scope."""
         if scope["type"] == "lifespan":
             await self._rest(scope, receive, send)
             return
-        place = self._places.get(scope["path"]) if scope.get("method") == "POST" else None
+        place = self._place(scope["path"]) if scope.get("method") == "POST" else None
         if place is None:
             await self._other(scope, receive, send)
             return

@@ -72,16 +72,17 @@ class Service:
         return engine.app
 
     async def swap(self, name: str) -> tuple[str, str]:
-        """Let `name` be read again from its folder, here and in the workers beside; ids of the old app and the new.
+        """Let the app of `name` be read again from its folder, here and in the workers beside; its old id and the new.
 
         Raises Problem 422 where the new app is refused; the old one goes on.
         """
+        app = self.shelf.owner(name)
         try:
-            found = await self.shelf.swap(name)
+            found = await self.shelf.swap(app)
         except UserError as error:
             raise _problems.from_error(error, {}) from error
         if self.bell is not None:
-            self.bell.ring(name)
+            self.bell.ring(app)
         return found
 
     def hold(self, size: int) -> None:

@@ -24,6 +24,10 @@ _HEARING = 0.25
 Stamp = tuple[tuple[str, int, int], ...]
 
 
+Group = Mapping[str, Engine]
+"""The engines of one app by the names they are asked by: the app's own, and `APP.ADAPTER` for each of its adapters."""
+
+
 class Shelf:
     """Engines by the name they are served by. `folders` tells where an app is read again from; without, it stays."""
 
@@ -33,14 +37,27 @@ class Shelf:
         self._limits = limits
         self._meters = meters
         self._folders = dict(folders or {})
-        self._engines = {name: self._engine(name, app) for name, app in apps.items()}
+        self._engines: dict[str, Engine] = {}
+        self._groups: dict[str, Group] = {}
+        for name, app in apps.items():
+            self._put(name, self._group(name, app))
         self._locks = {name: asyncio.Lock() for name in apps}
         self._draining: set[asyncio.Task[None]] = set()
 
     @property
     def names(self) -> list[str]:
-        """The names, in the order given at the start."""
+        """Every name that can be asked, in the order given at the start."""
         return list(self._engines)
+
+    @property
+    def apps(self) -> list[str]:
+        """The names of the apps, those of their adapters left out."""
+        return list(self._groups)
+
+    def owner(self, name: str) -> str:
+        """The app that `name` belongs to. Raises Problem 404 where there is none."""
+        self.engine(name)
+        return next(app for app, group in self._groups.items() if name in group)
 
     def engine(self, name: str) -> Engine:
         """The engine that answers for `name` now. Raises Problem 404 where there is none."""
@@ -50,23 +67,30 @@ class Shelf:
         return found
 
     async def swap(self, name: str) -> tuple[str, str]:
-        """Read the app `name` again from its folder and let it answer from now on; ids of the old one and the new.
+        """Read the app of `name` again from its folder and let it answer from now on; ids of the old one and the new.
 
-        The new app is read with every hash compared, answers its golden inputs and is warm before it takes over; the
-        old one answers what it has accepted. Raises UserError when the new app cannot be read or answers otherwise
-        than when it was packaged: then the old one goes on.
+        Its adapters go with it; one that it had not before can be asked for from then on. The new app is read with
+        every hash compared, answers its golden inputs and is warm before it takes over; the old one answers what it
+        has accepted. Raises UserError when the new app cannot be read or answers otherwise than when it was packaged:
+        then the old one goes on.
         """
+        name = self.owner(name)
         async with self._locks[name]:
-            old = self._engines[name]
+            old = self._groups[name]
             if name not in self._folders:
                 raise UserError(f"{name} has no folder", rule="An app that was handed over loaded cannot be read again")
-            new = await asyncio.to_thread(self._checked, name, old.app)
-            self._engines[name] = new
-        task = asyncio.create_task(old.drained())
+            new = await asyncio.to_thread(self._checked, name, old[name].app)
+            self._put(name, new)
+        for engine in old.values():
+            self._drain(engine)
+        ids = old[name].app.bundle.id, new[name].app.bundle.id
+        _LOG.warning("%s was swapped: %s instead of %s", name, ids[1], ids[0])
+        return ids
+
+    def _drain(self, engine: Engine) -> None:
+        task = asyncio.create_task(engine.drained())
         self._draining.add(task)
         task.add_done_callback(self._draining.discard)
-        _LOG.warning("%s was swapped: %s instead of %s", name, new.app.bundle.id, old.app.bundle.id)
-        return old.app.bundle.id, new.app.bundle.id
 
     def stamp(self, name: str) -> Stamp:
         """What changes when the folder of `name` changes: its files with sizes and times; () while there is none."""
@@ -80,18 +104,37 @@ class Shelf:
         """Answer what was accepted and end every engine."""
         await asyncio.gather(*(engine.drained() for engine in self._engines.values()), *self._draining)
 
-    def _checked(self, name: str, old: App) -> Engine:
+    def _checked(self, name: str, old: App) -> Group:
         app = load(self._folders[name], threads=old.threads)
         if app.task != old.task:
             rule = f"{name} answers {old.task}, and its clients count on that"
             raise UserError(
                 "The new app has another task", rule=rule, received=app.task, remedy="Serve it by a new name"
             )
-        problems = _wrong_answers(app)
+        problems = [problem for view in app.views for problem in _wrong_answers(view)]
         if problems:
             rule = "An app must answer its golden inputs as it did when it was packaged"
             raise UserError("The new app answers otherwise", rule=rule, received="; ".join(problems[:3]))
-        return self._engine(name, app)
+        return self._group(name, app)
+
+    def _put(self, name: str, group: Group) -> None:
+        """Let the engines of the app `name` answer. Raises UserError where another app has one of their names."""
+        others = {key: one for key, one in self._groups.items() if key != name}
+        taken = [each for each in group if any(each in one for one in others.values())]
+        if taken:
+            rule = "An app with adapters is asked by APP.ADAPTER as well"
+            raise UserError("Two apps have one name", rule=rule, received=taken[0], remedy="Serve one as NAME=FOLDER")
+        self._groups[name] = group
+        self._engines = {key: engine for one in self._groups.values() for key, engine in one.items()}
+
+    def _group(self, name: str, app: App) -> Group:
+        first = self._engine(name, app)
+        return {name: first, **{f"{name}.{key}": self._beside(first, name, key) for key in app.adapters}}
+
+    def _beside(self, first: Engine, name: str, adapter: str) -> Engine:
+        """The engine of another adapter of an app whose first engine is warm."""
+        meters = self._meters.of(f"{name}.{adapter}")
+        return Engine(first.app.with_adapter(adapter), limits=self._limits, meters=meters, beside=first)
 
     def _engine(self, name: str, app: App) -> Engine:
         engine = Engine(app, limits=self._limits, meters=self._meters.of(name))
@@ -106,10 +149,10 @@ async def watch(shelf: Shelf, *, seconds: float) -> None:
 
     An app that is refused is named in the log, and tried again when its files change again.
     """
-    seen = {name: shelf.stamp(name) for name in shelf.names}
+    seen = {name: shelf.stamp(name) for name in shelf.apps}
     while True:
         await asyncio.sleep(seconds)
-        for name in shelf.names:
+        for name in shelf.apps:
             stamp = shelf.stamp(name)
             if stamp and stamp != seen[name]:
                 seen[name] = stamp
@@ -120,7 +163,7 @@ async def listen(shelf: Shelf, bell: Bell) -> None:
     """Swap the apps that another worker has swapped, a quarter of a second later at most; never returns."""
     while True:
         await asyncio.sleep(_HEARING)
-        for name in shelf.names:
+        for name in shelf.apps:
             if bell.rings(name):
                 await _try(shelf, name)
 

@@ -62,8 +62,7 @@ def application(
     )
     # A slash too many is a problem that says so; a redirect would follow whatever Host the client made up.
     router.router.redirect_slashes = False
-    asks = {path.format(name=name): (kind, name) for path, kind in templates.items() for name in apps}
-    return _trace.traced(Front(router, service, guard=guard or Guard(), asks=asks))
+    return _trace.traced(Front(router, service, guard=guard or Guard(), asks=templates))
 
 
 _HANDLERS: Any = {Problem: _problems.on_problem, HTTPException: _problems.on_http, Exception: _problems.on_bug}
