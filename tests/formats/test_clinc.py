@@ -26,6 +26,14 @@ def test_keys_are_splits(put):
     ]
 
 
+def test_what_is_out_of_scope_is_unknown(put):
+    assert clinc.read(put("a.json", json.dumps(DATA))).unknown == ["oos"]
+    assert clinc.read(put("b.json", json.dumps({"train": DATA["train"]}))).unknown == []
+    # A label that stands among the classes too is one of them.
+    mixed = {"train": [["what is love", "oos"]], "oos_train": [["what is love", "oos"], ["why", "odd"]]}
+    assert clinc.read(put("c.json", json.dumps(mixed))).unknown == ["odd"]
+
+
 def test_of_several_files_the_full_one_is_read(put, tmp_path):
     put("data/data_full.json", json.dumps(DATA))
     put("data/data_small.json", json.dumps({"train": DATA["val"]}))

@@ -62,9 +62,23 @@ def _print(found: dict[str, Any]) -> None:
     print(f"{found['task']}, {found['n']:,} records of {found['split'] or 'all splits'}")
     for name, score in found["metrics"].items():
         print(f"{name:<18} {score['value']:.4f}  (95 % interval {score['low']:.4f} to {score['high']:.4f})")
+    _print_open(found["open_set"])
     if found["unlabelled"]:
         note(f"{found['unlabelled']:,} records have no label and do not count.")
     if found["bad"]:
         note(f"{len(found['bad']):,} records cannot be read and do not count:")
     for bad in found["bad"][:_SHOWN]:
         note(f"  {bad['id']}: {bad['reason']}")
+
+
+def _print_open(found: dict[str, Any] | None) -> None:
+    """What abstaining does; nothing of an app that does not."""
+    if found is None:
+        return
+    said = {"kept of the known": "kept", "rejected of the unknown": "rejected", "known from unknown": "auroc"}
+    for name, key in said.items():
+        if (score := found[key]) is not None:
+            print(f"{name:<24} {score['value']:.4f}  (95 % interval {score['low']:.4f} to {score['high']:.4f})")
+    if found["unknown"]:
+        names = ", ".join(found["labels"][:_SHOWN]) + (", ..." if len(found["labels"]) > _SHOWN else "")
+        note(f"{found['unknown']:,} records have labels that are no classes ({names}), and count as unknown.")

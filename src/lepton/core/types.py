@@ -107,8 +107,12 @@ class BadRecord:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a format found: records in their order, those set aside, and remarks for the report."""
+    """What a format found: records in their order, those set aside, and remarks for the report.
+
+    `unknown` are labels that the format has for what no class covers.
+    """
 
     records: Sequence[Record]
     bad: Sequence[BadRecord] = ()
     notes: Sequence[str] = ()
+    unknown: Sequence[str] = ()

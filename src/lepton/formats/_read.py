@@ -237,7 +237,8 @@ def _as_split(reading: Reading, split: str) -> Reading:
     bad = [BadRecord(f"{split}:{bad.id}", bad.reason) for bad in reading.bad]
     within = {record.split for record in reading.records} - {None, split}
     odd = [f"the source given as {split} has splits of its own ({', '.join(sorted(map(str, within)))}), not heeded"]
-    return Reading(records, bad, [*(f"{split}: {note}" for note in reading.notes), *(odd if within else [])])
+    notes = [*(f"{split}: {note}" for note in reading.notes), *(odd if within else [])]
+    return Reading(records, bad, notes, reading.unknown)
 
 
 def _not_empty(reading: Reading, source: str) -> Reading:

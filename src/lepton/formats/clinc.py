@@ -1,7 +1,7 @@
 """Intents in CLINC JSON: one object whose keys are splits, each a list of pairs of text and intent."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,9 @@ def sniff(path: Path) -> bool:
 def read(path: Path) -> Reading:
     """Read one record a pair; ids are `data_full.json#oos_val/17`, counted from 0 in each list.
 
-    The keys give the splits, those that begin with `oos_` too; what is out of scope has the label that the file gives,
-    usually `oos`. Of several files in a folder `data_full.json` is read. A pair without text or intent is a
-    bad record. Raises UserError for what is no such file.
+    The keys give the splits, those that begin with `oos_` too; what stands there is out of scope: its labels, usually
+    `oos`, stand for what no class covers. Of several files in a folder `data_full.json` is read. A pair without text
+    or intent is a bad record. Raises UserError for what is no such file.
     """
     file, notes = (path, []) if path.is_file() else _chosen(path)
     document, more = _json.load(file, "CLINC file")
@@ -39,9 +39,10 @@ def read(path: Path) -> Reading:
     name = file.name if path.is_file() else file.relative_to(path).as_posix()
     made = [item for key, pairs in parts.items() for item in _records(f"{name}#{key}", pairs, _split(key))]
     records = [item for item in made if isinstance(item, Record)]
+    bad = [item for item in made if isinstance(item, BadRecord)]
     if not records:
         raise UserError(f"{file} holds no pair of text and intent", rule=_RULE)
-    return Reading(records, [item for item in made if isinstance(item, BadRecord)], [*notes, *more])
+    return Reading(records, bad, [*notes, *more], _unknown(records))
 
 
 def write(records: Iterable[Record], place: Path) -> None:
@@ -59,6 +60,14 @@ def write(records: Iterable[Record], place: Path) -> None:
         parts.setdefault(key, []).append([record.raw, record.label])
     order = [*_KEYS.values(), *(f"{_OUT}_{key}" for key in _KEYS.values())]
     files.write_text(place / "data.json", _json.dumps({key: parts[key] for key in order if key in parts}) + "\n")
+
+
+def _unknown(records: Sequence[Record]) -> list[str]:
+    """The labels that stand in lists of what is out of scope, and in no other."""
+    outside, inside = (
+        {str(record.label) for record in records if (f"#{_OUT}_" in record.id) == out} for out in (True, False)
+    )
+    return sorted(outside - inside)
 
 
 def _suits(path: Path) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lepton.core.types import Label
-from lepton.metrics._answers import Answer, chosen, true
+from lepton.metrics._answers import Answer, chosen, forced, true
 
 LOWER_IS_BETTER = True
 PROPORTION = False
@@ -16,9 +16,11 @@ BINS = 15
 
 
 def table(truth: Sequence[Label], answers: Sequence[Answer], classes: Sequence[str]) -> np.ndarray:
-    """Columns (score of the chosen label, 1 where it is right): float64 (N, 2)."""
-    right = true(truth, classes) == chosen(answers, classes)
-    return np.column_stack([[float(answer[0]["score"]) for answer in answers], right])
+    """Columns (score of the chosen label, 1 where it is right): float64 (N, 2); as it is without abstaining."""
+    known = set(classes)
+    named = [forced(answer, known) for answer in answers]
+    right = true(truth, classes) == chosen(named, classes)
+    return np.column_stack([[float(answer[0]["score"]) for answer in named], right])
 
 
 def score(table: np.ndarray) -> float:

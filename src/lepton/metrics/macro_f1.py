@@ -12,7 +12,7 @@ PROPORTION = False
 
 
 def table(truth: Sequence[Label], answers: Sequence[Answer], classes: Sequence[str]) -> np.ndarray:
-    """Columns (true class, chosen class) as indices: float64 (N, 2)."""
+    """Columns (true class, chosen class or -1 for none) as indices: float64 (N, 2)."""
     return np.stack([true(truth, classes), chosen(answers, classes)], 1).astype(np.float64)
 
 
@@ -21,5 +21,5 @@ def score(table: np.ndarray) -> float:
     truth, answer = table.astype(np.int64).T
     size = int(table.max()) + 1
     right = np.bincount(truth[truth == answer], minlength=size)
-    seen = np.bincount(truth, minlength=size) + np.bincount(answer, minlength=size)
+    seen = np.bincount(truth, minlength=size) + np.bincount(answer[answer >= 0], minlength=size)
     return float((2 * right[seen > 0] / seen[seen > 0]).mean())

@@ -13,15 +13,16 @@ from lepton.report._told import Told, missed
 def summarise(run_folder: str | Path) -> dict[str, Any]:
     """What `lepton report RUN --json` prints.
 
-    `status` is "shipped", "refused" or "unfinished"; `metrics` (test set), `contract` and `app` are None where the
-    run did not come so far. `leaks` has how many test records also stand in the given train split, exactly or nearly,
-    the metrics without them, and by how much they raise a quick model's score. `data` has the version of the data and
-    what was corrected and cleaned, `as_given` the metrics on the test labels before they were corrected, `doubtful`
-    how many of these look wrong, `slices` a row for each slice, the weakest first. `steps` has one row for each plan
-    that compression finished, with what it costs and brings; `pareto` names those that no other beats in both the
-    metric and the time of the graph (as measured in turn with the uncompressed one), fastest first; `search` has what
-    was only sketched (`sketches`), trained a little (`rungs`) or left out (`skipped`), and `damage` what the
-    compression of the shipped one changed. `stages` has a row for each stage that is done.
+    `status` is "shipped", "refused" or "unfinished"; `metrics` (test set), `contract` and `app` are None where the run
+    did not come so far. `leaks` has how many test records also stand in the given train split, exactly or nearly, the
+    metrics without them, and by how much they raise a quick model's score. `data` has the version of the data and what
+    was corrected and cleaned, `as_given` the metrics on the test labels before they were corrected, `doubtful` how many
+    of these look wrong, `open_set` what abstaining does (None where the app does not), `slices` a row for each slice,
+    the weakest first. `steps` has one row for each plan that compression finished, with what it costs and brings;
+    `pareto` names those that no other beats in both the metric and the time of the graph (as measured in turn with the
+    uncompressed one), fastest first; `search` has what was only sketched (`sketches`), trained a little (`rungs`) or
+    left out (`skipped`), and `damage` what the compression of the shipped one changed. `stages` has a row for each
+    stage that is done.
     Raises UserError where there is no run.
     """
     told = Told.of(run_folder)
@@ -37,6 +38,7 @@ def summarise(run_folder: str | Path) -> dict[str, Any]:
         "data": {name: told.stage("prepare").get(name) for name in ("version", "corrections", "clean")},
         "as_given": evaluated.get("as_given"),
         "doubtful": evaluated.get("doubtful"),
+        "open_set": _open_set(evaluated.get("open_set")),
         "slices": evaluated.get("slices") or [],
         "baselines": evaluated.get("baselines") or [],
         "beaten": evaluated.get("beaten"),
@@ -101,6 +103,11 @@ def _damage(facts: Mapping[str, Any] | None) -> dict[str, Any] | None:
         return None
     shown = [{key: value for key, value in item.items() if key != "file"} for item in facts.get("changed") or []]
     return {**facts, "changed": shown}
+
+
+def _open_set(facts: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The figures of abstaining, without the examples."""
+    return {key: value for key, value in facts.items() if key not in ("taken", "turned_away")} if facts else None
 
 
 def _stage(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,15 @@
 """CARD.md: what the app is, from what the stages told the ledger."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from lepton.report._open_set import how, sentence
 from lepton.runtime.contract import VNNI, full_range
 from lepton.stages._stage import Stage
+
+_EXAMPLES = 3
+_LONGEST = 120
 
 
 def render(stage: Stage, winner: Mapping[str, Any], more: Mapping[str, Any]) -> str:
@@ -13,6 +18,7 @@ def render(stage: Stage, winner: Mapping[str, Any], more: Mapping[str, Any]) -> 
     parts = [
         *_head(stage, more),
         *_figures(told["evaluate"]),
+        *_open_set(told["evaluate"]),
         *_contract(winner, more["machine"]),
         *_data(told["prepare"]),
         *_limits(told),
@@ -46,9 +52,26 @@ def _figures(told: Mapping[str, Any]) -> Iterator[str]:
     yield from _raised(told["leaks"]["raised"])
 
 
+def _open_set(told: Mapping[str, Any]) -> Iterator[str]:
+    """What abstaining does, where the app does it, with the clearest examples of where it fails."""
+    found = told["open_set"]
+    if not found:
+        return
+    yield f"\n## What no class covers\n\n{sentence(found)} {how(found, told['validation'])}"
+    yield "Figures above count a known record that is turned away as wrong; of those kept"
+    yield f"{_interval(found['accuracy'])} are right. Other inputs than these may be rejected more or less often.\n"
+    for key, title in (("taken", "taken for a class"), ("turned_away", "known, and turned away")):
+        for item in found[key][:_EXAMPLES]:
+            what = json.dumps(item["text"][:_LONGEST], ensure_ascii=False) if "text" in item else item["id"]
+            best = next(each["label"] for each in item["answer"] if each["label"] != found["label"])
+            yield f"- {title}: {what} ({item['given']}), {'as' if key == 'taken' else 'nearest to'} {best}"
+
+
 def _otherwise(told: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The app's figures without leaked test records, and on labels that nobody corrected, where there are any."""
+    """The app's figures without abstaining, without leaked test records, and on labels that nobody corrected."""
     leaks, near, given = told["leaks"], told["leaks"]["near"], told["as_given"]
+    if told["open_set"]:
+        yield "this app, if it did not abstain", told["open_set"]["forced"]
     if leaks["metrics"]:
         title = f"this app, without the test records that also stand in the given train split ({leaks['n']:,})"
         yield title, leaks["metrics"]
@@ -90,6 +113,8 @@ def _data(told: Mapping[str, Any]) -> Iterator[str]:
     yield "\n## Data\n"
     for split, counts in told["counts"].items():
         yield f"- {split}: {sum(counts.values()):,} labels over {len(counts)} classes"
+    for split, counts in (told["unknown"] or {}).items():
+        yield f"- {split}: {sum(counts.values()):,} records of {len(counts)} labels that no class covers"
     leaks = told["leaks"]
     yield f"- version: {told['version']}"
     if told["corrections"]:
@@ -101,7 +126,8 @@ def _data(told: Mapping[str, Any]) -> Iterator[str]:
 
 def _limits(told: Mapping[str, Any]) -> Iterator[str]:
     yield "\n## Limits\n"
-    yield "It knows the classes it was trained on and no others, and was measured on data like its own."
+    told_of = " Of what else there is it knows only that no class fits." if told["evaluate"]["open_set"] else ""
+    yield f"It knows the classes it was trained on and no others, and was measured on data like its own.{told_of}"
     beaten = told["evaluate"]["beaten"]
     if beaten:
         yield f'\n**The baseline "{beaten}" scores higher than this app on the test set.**'

@@ -60,7 +60,10 @@ def threshold(chosen: OperatingPoint, answered: Answered, classes: Sequence[str]
 
 
 def details(task: str, answered: Answered, classes: Sequence[str]) -> dict[str, Any]:
-    """Per class, confusion and reliability, where answers are classes; per class alone where they are entities."""
+    """Per class, confusion and reliability, where answers are classes; per class alone where they are entities.
+
+    As they are without abstaining.
+    """
     records, answers = answered
     if not _is_ranking(answers):
         return {
@@ -70,6 +73,7 @@ def details(task: str, answered: Answered, classes: Sequence[str]) -> dict[str, 
             "reliability": None,
         }
     labels = [record.label for record in records]
+    answers = [_answers.forced(answer, set(classes)) for answer in answers]
     truth, answer = _answers.true(labels, classes), _answers.chosen(answers, classes)
     found = {
         "classes": list(classes),
@@ -103,10 +107,10 @@ def _entity_row(name: str, pairs: Sequence[tuple[frozenset[Any], frozenset[Any]]
     return {"label": name, "precision": precision, "recall": recall, "f1": f1, "support": support}
 
 
-def mistakes(stage: Stage, answered: Answered, limit: int = 24) -> list[dict[str, Any]]:
-    """The wrong answers given with most confidence, with previews."""
+def mistakes(stage: Stage, answered: Answered, classes: Sequence[str], *, limit: int = 24) -> list[dict[str, Any]]:
+    """The wrong answers given with most confidence, with previews; to abstain is none of them."""
     task = plugins.load("tasks", stage.task)
-    wrong = [pair for pair in zip(*answered, strict=True) if _wrong(*pair)]
+    wrong = [pair for pair in zip(*answered, strict=True) if _wrong(*pair) and not _abstains(pair[1], classes)]
     wrong.sort(key=lambda pair: -_confidence(pair[1]))
     return [
         {
@@ -123,6 +127,10 @@ def _wrong(record: Record, answer: Any) -> bool:
     if isinstance(record.label, str):
         return bool(answer[0]["label"] != record.label)
     return _answers.spans(record.label) != _answers.found_spans(answer)
+
+
+def _abstains(answer: Any, classes: Sequence[str]) -> bool:
+    return _is_ranking([answer]) and answer[0]["label"] not in classes
 
 
 def _confidence(answer: Any) -> float:

@@ -9,7 +9,17 @@ from typing import Any
 from lepton.core import files
 from lepton.core.types import Record
 from lepton.runtime import app as apps
-from lepton.stages import _assemble, _label_scores, _leak_scores, _plans, _rivals, _scores, _weakest
+from lepton.stages import (
+    _assemble,
+    _label_scores,
+    _leak_scores,
+    _open_set,
+    _plans,
+    _rivals,
+    _scores,
+    _unknown,
+    _weakest,
+)
 from lepton.stages._plans import REFERENCE
 from lepton.stages._records import read_records
 from lepton.stages._stage import Stage
@@ -25,12 +35,14 @@ class Settings:
     """How the test set is read. operating_point: for two classes, how the threshold is chosen on the validation set.
 
     slices: fields whose values are reported separately; those that part the records well, and what can be measured of
-    the inputs, are without being named. linear: whether the linear baseline is fitted.
+    the inputs, are without being named. linear: whether the linear baseline is fitted. abstain: when the app says
+    that no class fits.
     """
 
     linear: bool = True
     slices: list[str] | None = None
     operating_point: _scores.OperatingPoint = _scores.OperatingPoint()
+    abstain: _open_set.Abstain = _open_set.Abstain()
 
 
 def inputs(recipe: Mapping[str, Any]) -> Any:
@@ -41,18 +53,19 @@ def inputs(recipe: Mapping[str, Any]) -> Any:
 def run(stage: Stage) -> None:
     """Write `decode.json` (the decode with its operating point) and tell the scores; reads the test split once."""
     work = _Work.of(stage)
-    decode = work.decode()
+    decode, areas = work.decode()
     winner, reference = work.app(work.winner["folder"], decode), work.app(f"plans/{REFERENCE}")
     test = work.records("test")
     declared = stage.settings.slices or []
     _weakest.check(test, declared)
-    found = _answered(winner, test)
-    scores = _scores.scored(stage.task, (test, found), work.classes, seed=stage.seed)
+    opened = _open_set.Found.of(winner, test, work.unknown("test")) if "abstain" in decode else None
+    found = opened.known.answers if opened else _answered(winner, test)
     stage.write("decode.json", decode)
     _write_answers(stage, test, found)
     stage.fact(
         n=len(test),
-        metrics=scores,
+        metrics=_scores.scored(stage.task, (test, found), work.classes, seed=stage.seed),
+        open_set=_open_set.told(stage, opened, {"classes": work.classes, "decode": decode}) if opened else None,
         as_given=_label_scores.as_given(stage, (test, found), work.classes),
         doubtful=_label_scores.doubtful(stage, (test, found)),
         leaks=_leak_scores.told(stage, (test, found), work.classes),
@@ -60,9 +73,9 @@ def run(stage: Stage) -> None:
         reference=_scores.scored(stage.task, (test, _answered(reference, test)), work.classes, seed=stage.seed),
         baselines=work.baselines(test),
         details=_scores.details(stage.task, (test, found), work.classes),
-        mistakes=_scores.mistakes(stage, (test, found)),
+        mistakes=_scores.mistakes(stage, (test, found), work.classes),
         slices=_weakest.rows(stage.task, (test, found), work.classes, declared=declared, seed=stage.seed),
-        validation={"n": len(work.records("validation"))},
+        validation={"n": len(work.records("validation")), "unknown": len(work.unknown("validation")), "auroc": areas},
     )
     stage.fact(beaten=_beaten(stage.facts))
 
@@ -87,15 +100,26 @@ class _Work:
         _assemble.write(place, _assemble.Parts("evaluated", self.stage.task, decode), candidate)
         return apps.load(place)
 
-    def decode(self) -> dict[str, Any]:
-        """The decode, with the threshold that the validation set gives where an operating point is asked for."""
-        plain = dict(self.winner["decode"])
-        chosen = self.stage.settings.operating_point
-        if not chosen.asked or len(self.classes) != 2:
-            return plain
-        validation = self.records("validation")
-        answers = _answered(self.app(self.winner["folder"], plain), validation)
-        return {**plain, "threshold": _scores.threshold(chosen, (validation, answers), self.classes)}
+    def unknown(self, split: str) -> list[Record]:
+        """The records of a split that no class covers."""
+        return read_records(self.stage.parents["prepare"] / _unknown.FILE, split)
+
+    def decode(self) -> tuple[dict[str, Any], dict[str, float]]:
+        """The decode with the thresholds that the validation set gives, where the recipe or the data ask for them.
+
+        And, where it abstains, how well each score parts known and unknown validation records.
+        """
+        plain, asked = dict(self.winner["decode"]), self.stage.settings
+        validation, unknown = self.records("validation"), self.unknown("validation")
+        full = dict(plain)
+        areas: dict[str, float] = {}
+        if asked.operating_point.asked and len(self.classes) == 2:
+            answers = _answered(self.app(self.winner["folder"], plain), validation)
+            full["threshold"] = _scores.threshold(asked.operating_point, (validation, answers), self.classes)
+        if asked.abstain.keep is not None or unknown or self.unknown("test"):
+            found = _open_set.Found.of(self.app(self.winner["folder"], plain), validation, unknown)
+            full["abstain"], areas = _open_set.chosen(asked.abstain, found, {"classes": self.classes, "decode": plain})
+        return full, areas
 
     def baselines(self, test: Sequence[Record]) -> list[dict[str, Any]]:
         """Majority and linear baselines on the same test records."""
@@ -121,7 +145,8 @@ def _answered(app: apps.App, records: Sequence[Record]) -> list[Any]:
 
 
 def _beaten(facts: Mapping[str, Any]) -> str | None:
-    """The baseline that is better than the model, if one is."""
-    name, mine = next(iter(facts["metrics"].items()))
+    """The baseline that is better than the model, if one is; baselines do not abstain, so the model must not either."""
+    own = facts["open_set"]["forced"] if facts["open_set"] else facts["metrics"]
+    name, mine = next(iter(own.items()))
     better = [item for item in facts["baselines"] if item["metrics"][name]["value"] > mine["value"]]
     return max(better, key=lambda item: item["metrics"][name]["value"])["name"] if better else None

@@ -18,7 +18,7 @@ from lepton.core.types import Reading, Record
 from lepton.formats import _read, _splits
 from lepton.mending.corrections import Correction, standing
 from lepton.mending.mended import Mended, mend, version
-from lepton.stages import _clean, _leaks, _out_of_fold, _previews, _usable
+from lepton.stages import _clean, _leaks, _out_of_fold, _previews, _shots, _unknown, _usable
 from lepton.stages._leaks import Leaks
 from lepton.stages._out_of_fold import Asked
 from lepton.stages._records import write_records
@@ -38,14 +38,16 @@ class Settings:
     """Where the data is and how it is split.
 
     source: a built-in name, a path, or a table {train, validation, test}. format: sniffed when left out; a name,
-    or a table {name, settings}. pattern:
-    fields of file names, such as "{label}_{speaker}_{index}.wav". text, label: names of columns or fields. split:
-    shares of test and validation, `group`, `time` (a field: the latest records are held out), or values of fields
-    such as {test = {speaker = ["theo"]}}. leaks: what to do with training records that stand in a given test or
-    validation split. max_bad: largest share of unreadable records. transform: how raw inputs become arrays; the
-    model's own when left out. corrections: a file that `lepton review` keeps. label_errors: whether models look for
-    wrong labels. clean: what to do with training labels that are more likely wrong than right, where that helps:
-    leave them out, replace them, or ("auto") the better of both. minutes: how long models may judge labels, each time.
+    or a table {name, settings}. pattern: fields of file names, such as "{label}_{speaker}_{index}.wav". text, label:
+    names of columns or fields. unknown: labels that no class covers: their records are never trained on, and measure
+    how well the app abstains; left out, those that the format has for it (`oos` of CLINC). split: shares of test and
+    validation, `group`, `time` (a field: the latest records are held out), or values of fields such as {test =
+    {speaker = ["theo"]}}. shots: training records of each class that are learned from, drawn by the seed; left out, all
+    are. leaks: what to do with training records that stand in a given test or validation split.
+    max_bad: largest share of unreadable records. transform: how raw inputs become arrays; the model's own when left
+    out. corrections: a file that `lepton review` keeps. label_errors: whether models look for wrong labels. clean:
+    what to do with training labels that are more likely wrong than right, where that helps: leave them out, replace
+    them, or ("auto") the better of both. minutes: how long models may judge labels, each time.
     """
 
     source: str | dict[str, str]
@@ -53,7 +55,9 @@ class Settings:
     pattern: str | None = None
     text: str | None = None
     label: str | None = None
+    unknown: str | list[str] | None = None
     split: dict[str, Any] | None = None
+    shots: Annotated[int, Range(1, 1_000_000)] | None = None
     leaks: Literal["drop", "block", "allow"] = "drop"
     max_bad: Annotated[float, Range(0, 1)] = 0.05
     transform: Annotated[str | dict[str, Any] | None, Plugin("transforms", "fit")] = None
@@ -76,7 +80,8 @@ def inputs(recipe: Mapping[str, Any]) -> Any:
 def run(stage: Stage) -> None:
     """Write `records.jsonl` (every usable record with its split), `classes.json`, and what was done to the data.
 
-    `aside/records.jsonl` has the training records that were set aside, `leaks.json` the leaked ids, `given.json` the
+    `unknown/records.jsonl` has the records that no class covers, those of validation and test, and
+    `aside/records.jsonl` the training records that were set aside; `leaks.json` the leaked ids, `given.json` the
     labels that corrections changed, `doubts.json` the test labels that look wrong, `clean.json` the labels cleaned.
     """
     chosen: Settings = stage.settings
@@ -84,24 +89,30 @@ def run(stage: Stage) -> None:
     reading = _readable(read(chosen, stage.base, task.MODALITY), task.MODALITY, chosen)
     work = _Work.of(stage, reading.records)
     records, aside = _parted(work.done.records, work.leaks, chosen.leaks)
-    records = _splits.carve(records, split=chosen.split or {}, clusters=work.clusters, seed=stage.seed)
+    outside = _unknown.labels(chosen.unknown, reading)
+    records, unknown = _unknown.parted(work.carved(records), outside)
+    unknown = work.held_out(unknown, {record.split for record in reading.records})
+    records, drawn = work.drawn(records)
     classes = task.classes([record.label for record in records if record.split == "train"])
     cleaned, told = work.cleaned(records)
     found, notes = work.findings(records)
     write_records(stage.folder / "records.jsonl", cleaned)
-    write_records(stage.folder / "aside" / "records.jsonl", aside)
+    write_records(stage.folder / "aside" / "records.jsonl", _unknown.parted(aside, outside)[0])
+    write_records(stage.folder / _unknown.FILE, unknown)
     stage.write("classes.json", classes)
-    stage.write("leaks.json", {"train": work.leaks.train(), "test": work.leaked_tests()})
+    stage.write("leaks.json", {"train": work.leaks.train(), "test": work.leaked_tests(records)})
     stage.write("given.json", work.done.given)
     stage.write("doubts.json", work.doubts(records, found))
     stage.fact(
         modality=task.MODALITY,
         classes=classes,
         counts=_counts(cleaned),
+        shots=drawn.fact if drawn else None,
+        unknown=_unknown.told(unknown),
         records=len(cleaned),
         version=version(reading.records, work.digests, work.corrections.values()),
         bad=[asdict(bad) for bad in reading.bad],
-        notes=[*reading.notes, *notes],
+        notes=[*reading.notes, *([drawn.told] if drawn else []), *notes],
         corrections=work.corrected(records),
         leaks={"policy": chosen.leaks, "train": work.leaks.train()["exact"], **asdict(work.leaks)},
         findings=[asdict(finding) for finding in found],
@@ -141,9 +152,29 @@ class _Work:
         minutes = self.stage.settings.minutes
         return Asked(seed=self.stage.seed, minutes=minutes, clusters=self.clusters, progress=self.stage.progress)
 
-    def leaked_tests(self) -> dict[str, list[str]]:
-        """The records of a given test split of which something stands in train too."""
-        return _leaks.in_train(self.done.records, self.digests, self.near)
+    def carved(self, records: Sequence[Record]) -> list[Record]:
+        """The records with their splits filled in."""
+        split = self.stage.settings.split or {}
+        return _splits.carve(records, split=split, clusters=self.clusters, seed=self.stage.seed)
+
+    def held_out(self, unknown: Sequence[Record], given: set[str | None]) -> list[Record]:
+        """The records that no class covers in validation and test; the source gave the splits `given`."""
+        return _unknown.held_out(unknown, given=given, split=self.stage.settings.split or {}, clusters=self.clusters)
+
+    def leaked_tests(self, records: Sequence[Record]) -> dict[str, list[str]]:
+        """Those of `records` that stand in a given test split, and of which something stands in train too."""
+        ids = {record.id for record in records}
+        found = _leaks.in_train(self.done.records, self.digests, self.near)
+        return {kind: [name for name in names if name in ids] for kind, names in found.items()}
+
+    def drawn(self, records: list[Record]) -> tuple[list[Record], _shots.Drawn | None]:
+        """The records that are learned from and those of the other splits, and what there is to tell of the draw."""
+        shots = self.stage.settings.shots
+        if shots is None:
+            return records, None
+        found = _shots.draw(records, shots, self.stage.seed)
+        self.stage.progress.say(found.told)
+        return found.records, found
 
     def findings(self, records: Sequence[Record]) -> tuple[list[Finding], list[str]]:
         """What the checks find, with the models' predictions where these are asked for, and remarks."""
@@ -208,7 +239,8 @@ def _readable(reading: Reading, modality: str, chosen: Settings) -> Reading:
             remedy="Mend them, or raise data.max_bad",
         )
     names = {item.id for item in bad}
-    return Reading([record for record in reading.records if record.id not in names], bad, reading.notes)
+    good = [record for record in reading.records if record.id not in names]
+    return Reading(good, bad, reading.notes, reading.unknown)
 
 
 def _parted(records: Sequence[Record], leaks: Leaks, policy: str) -> tuple[list[Record], list[Record]]:

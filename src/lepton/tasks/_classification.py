@@ -12,6 +12,7 @@ import numpy as np
 
 from lepton.core.errors import UserError
 from lepton.core.types import Arrays, Label, Raw
+from lepton.tasks._abstain import likeness, outcome
 
 METRICS = ("accuracy", "macro_f1", "calibration_error", "auroc")
 
@@ -44,6 +45,7 @@ def answer(run: Callable[[Arrays], Arrays], arrays: Arrays, settings: Mapping[st
     `run` gives "logits" (B, C). `settings["decode"]`: `temperature` (> 0, default 1) divides the logits; `threshold`
     (two classes only, default None) is an operating point: the second class, the positive one, is chosen when its
     probability is at least that, the first otherwise. Of equal probabilities the class that stands first wins.
+    `abstain` (a table, default None) adds the outcome that no class fits: see `_abstain.outcome`.
     """
     names, decode = settings["classes"], settings.get("decode") or {}
     logits, temperature = run(arrays)["logits"], float(decode.get("temperature") or 1.0)
@@ -52,7 +54,12 @@ def answer(run: Callable[[Arrays], Arrays], arrays: Arrays, settings: Mapping[st
     else:
         rows = softmax(logits, temperature=temperature).tolist()
     threshold = decode.get("threshold") if len(names) == 2 else None
-    return [[{"label": names[at], "score": row[at]} for at in _order(row, threshold)] for row in rows]
+    answers = [[{"label": names[at], "score": row[at]} for at in _order(row, threshold)] for row in rows]
+    abstain = decode.get("abstain")
+    if not abstain:
+        return answers
+    alike = likeness(logits, abstain["score"], temperature=temperature).tolist()
+    return [outcome(own, like, abstain) for own, like in zip(answers, alike, strict=True)]
 
 
 def _order(row: list[float], threshold: float | None) -> Sequence[int]:
