@@ -19,7 +19,7 @@ from lepton.core import seeds
 from lepton.core.errors import UserError
 from lepton.core.progress import Bar, Progress
 from lepton.models._objectives import Objective
-from lepton.training import devices, optimizers, schedules
+from lepton.training import devices, memory, optimizers, schedules
 from lepton.training.beside import Beside, caught
 from lepton.training.data import Loader, Samples
 from lepton.training.settings import TrainSettings, epochs_for
@@ -27,6 +27,9 @@ from lepton.training.teaching import Teacher
 
 Augment = Callable[[list[Tensor], torch.Generator], list[Tensor]]
 """Changes the inputs of a training batch (already on the device) at random."""
+
+Batch = tuple[list[Tensor], Tensor, Tensor, AbstractContextManager[object]]
+"""Inputs, targets, the samples' numbers, and the precision that they are computed in."""
 
 Validate = Callable[[nn.Module], float]
 """The validation metric of a network, higher is better."""
@@ -78,9 +81,10 @@ def fit(job: Job, settings: TrainSettings) -> list[dict[str, float]]:
     """Train `job.network` in place and leave it with the weights of the best validation metric.
 
     After each epoch everything is written to `job.checkpoint`; where it exists, training goes on from there, to the
-    same final weights bit for bit on CPU with the same number of threads. Returns one row an epoch: loss, metric,
-    rate and seconds; of 0 epochs one row of the network as it is. Raises UserError when the loss is not a number, and
-    where epochs are asked for and the network has no weights to train.
+    same final weights bit for bit on CPU with the same number of threads. Where memory runs out, batches are cut in
+    pieces (see `memory.Pieces`). Returns one row an epoch: loss, metric, rate and seconds; of 0 epochs one row of the
+    network as it is. Raises UserError when the loss is not a number, and where epochs are asked for and the network has
+    no weights to train.
     """
     device = devices.choose(settings.device)
     devices.set_threads(settings.threads)
@@ -91,13 +95,14 @@ def fit(job: Job, settings: TrainSettings) -> list[dict[str, float]]:
     epochs = epochs_for(len(job.samples), settings.batch) if settings.epochs is None else settings.epochs
     if not epochs:
         return [_as_it_is(job, loader, device)]
-    state = _start(job, settings, device)
-    with job.progress.bar("train", epochs * len(loader)) as bar:
+    state, pieces = _start(job, settings, device), memory.Pieces(job.progress)
+    lean = memory.recomputed(job.network) if settings.gradient_checkpointing else nullcontext()
+    with job.progress.bar("train", epochs * len(loader)) as bar, lean:
         bar.step(len(state.history) * len(loader))
         while len(state.history) < epochs and not _stale(state.history, settings.patience):
             epoch = len(state.history)
             began = time.perf_counter()
-            loss = _epoch(job, settings, _Epoch(epoch, epochs, loader, device, bar, state))
+            loss = _epoch(job, settings, _Epoch(epoch, epochs, loader, device, bar, state, pieces))
             measured = _measured_network(job, state)
             metric = job.validate(measured)
             row = {"epoch": epoch + 1, "loss": loss, "metric": metric, "lr": _rate(state.optimizer)}
@@ -130,6 +135,7 @@ class _Epoch:
     device: torch.device
     bar: Bar
     state: State
+    pieces: memory.Pieces
 
 
 def _epoch(job: Job, settings: TrainSettings, run: _Epoch) -> float:
@@ -148,7 +154,8 @@ def _epoch(job: Job, settings: TrainSettings, run: _Epoch) -> float:
             schedules.factor(settings.schedule, step, total=total, warmup=settings.warmup),
         )
         batch = _prepared(job, settings, ([item.to(run.device) for item in inputs], targets.to(run.device), random))
-        loss = _backward(job, settings, (*batch, chosen, context))
+        learn = _learning(job, settings, (*batch, chosen, context))
+        loss = run.pieces.backward(job.network, len(chosen), learn)
         if (index + 1) % settings.accumulate == 0 or index + 1 == len(run.loader):
             _step(job.network, settings, run.state)
         losses.append(loss)
@@ -196,9 +203,19 @@ def _mix(job: Job, batch: tuple[list[Tensor], Tensor, torch.Generator], alpha: f
     return mixed, share * hot + (1 - share) * hot[other]
 
 
-def _backward(
-    job: Job, settings: TrainSettings, batch: tuple[list[Tensor], Tensor, Tensor, AbstractContextManager[object]]
-) -> Tensor:
+def _learning(job: Job, settings: TrainSettings, batch: Batch) -> Callable[[slice, float], Tensor]:
+    """What adds the gradients of some rows of a batch, `share` of it, to the network's, and gives their loss."""
+    inputs, targets, chosen, context = batch
+
+    def learn(rows: slice, share: float) -> Tensor:
+        loss = _loss(job, settings, ([item[rows] for item in inputs], targets[rows], chosen[rows], context))
+        (loss * share / settings.accumulate).backward()
+        return loss.detach()
+
+    return learn
+
+
+def _loss(job: Job, settings: TrainSettings, batch: Batch) -> Tensor:
     inputs, targets, chosen, context = batch
     with context, _watched(job) as features:
         logits = job.network(*inputs)
@@ -210,8 +227,7 @@ def _backward(
         loss = (1 - job.teacher.share) * loss + job.teacher.share * taught
     if job.beside is not None:
         loss = (1 - job.beside.share) * loss + job.beside.share * job.beside.loss(features[-1].float(), targets)
-    (loss / settings.accumulate).backward()
-    return loss.detach()
+    return loss
 
 
 def _watched(job: Job) -> AbstractContextManager[list[Tensor]]:

@@ -13,10 +13,12 @@ class TrainSettings:
     lr: peak rate. warmup: share of the steps. accumulate: batches to a step. clip: largest gradient norm, 0 for none.
     smoothing: label smoothing. mixup: alpha of the Beta distribution, 0 for none (Zhang 2018). augment: strength, 0 for
     none. ema: decay of the averaged weights, 0 for none. patience: epochs without a better validation metric before
-    training stops. budget: minutes for `model.name = "auto"`. start: the run, or the file of weights (safetensors, or
-    a state_dict), whose weights training begins with. adapter: a folder with an adapter, or the run that made one,
-    which is laid on them. curve: train on shares of the records as well, to see what more labels would bring; true:
-    1, 5, 10 and 50 %.
+    training stops. precision: "auto" is bf16 on a GPU that has it; processors with such instructions train transformers
+    two to three times faster in bf16. gradient_checkpointing: what blocks find is not kept for the backward pass but
+    computed again, which saves memory for time. budget: minutes for `model.name = "auto"`. start: the run, or the file
+    of weights (safetensors, or a state_dict), whose weights training begins with. adapter: a folder with an adapter,
+    or the run that made one, which is laid on them. curve: train on shares of the records as well, to see what more
+    labels would bring; true: 1, 5, 10 and 50 %.
     """
 
     epochs: Annotated[int, Range(0, 10_000)] | None = None
@@ -35,6 +37,7 @@ class TrainSettings:
     patience: Annotated[int, Range(1)] | None = None
     class_weights: Literal["none", "balanced"] = "none"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    gradient_checkpointing: bool = False
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: Annotated[int, Range(1, 1024)] | None = None
     budget: Annotated[float, Range(0.1, 10_000)] = 10.0
