@@ -52,7 +52,12 @@ def main(arguments: Sequence[str]) -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         told = TrainingArguments(
-            folder, num_train_epochs=float(epochs), save_strategy="no", report_to="none", use_cpu=True
+            folder,
+            num_train_epochs=float(epochs),
+            save_strategy="no",
+            report_to="none",
+            use_cpu=True,
+            disable_tqdm=True,
         )
         began = time.process_time()
         trainer = Trainer(
