@@ -1,13 +1,17 @@
-import type { Description, Labelled } from "../api/types";
+import type { Abstain, Description, Labelled } from "../api/types";
 import { percent } from "../lib/words";
 
-/** The likeliest labels as bars, the chosen one in large. */
+/** The likeliest labels as bars, the chosen one in large; where no class fits, that before all. */
 export function Scores({ labels, app }: { labels: Labelled[]; app: Description }) {
-  const { threshold } = app.decode;
+  const { threshold, abstain } = app.decode;
+  const outcome = abstain?.label;
+  const abstained = labels[0]?.label === outcome;
+  const shown = abstained ? labels : labels.filter(({ label }) => label !== outcome);
   return (
     <div className="scores">
-      <ol className="leading">
-        {labels.map(({ label, score }) => (
+      {abstain && abstained && <NoClass abstain={abstain} />}
+      <ol className="leading" data-abstained={abstained || undefined}>
+        {shown.map(({ label, score }) => (
           <li key={label}>
             <span className="score-name">{label}</span>
             <span className="bar" aria-hidden="true">
@@ -23,5 +27,14 @@ export function Scores({ labels, app }: { labels: Labelled[]; app: Description }
         </p>
       )}
     </div>
+  );
+}
+
+function NoClass({ abstain }: { abstain: Abstain }) {
+  return (
+    <p className="no-class">
+      <b>No class fits.</b> This looks less like what the app knows than {percent(abstain.keep)} of what it was made
+      for, so it answers “{abstain.label}”. Below it stand the nearest classes.
+    </p>
   );
 }

@@ -58,12 +58,24 @@ export interface Figures {
   search: Search;
 }
 
+/** When an app says that no class fits, and what stands in the place of one. */
+export interface Abstain {
+  label: string;
+  keep: number;
+}
+
+export interface Decode {
+  threshold?: number | null;
+  abstain?: Abstain | null;
+  [setting: string]: unknown;
+}
+
 export interface Description extends Summary {
   classes: string[];
   inputs: Tensor[];
   outputs: Tensor[];
   transform: { name: string; settings: Record<string, unknown> };
-  decode: Record<string, unknown>;
+  decode: Decode;
   contract: { measured?: { plan?: string; clauses?: Clause[] } };
   size_mb: number;
   card: string | null;

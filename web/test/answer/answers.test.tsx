@@ -37,6 +37,25 @@ describe("scores", () => {
   });
 });
 
+describe("an app that abstains", () => {
+  const app = { ...APP, decode: { abstain: { label: "unknown", keep: 0.95, threshold: 0.4, score: "energy" } } };
+  const classes = [
+    { label: "ill", score: 0.03 },
+    { label: "well", score: 0.01 },
+  ];
+  it("says before all that no class fits", () => {
+    render(<Scores labels={[{ label: "unknown", score: 0.96 }, ...classes]} app={app} />);
+    expect(screen.getByText("No class fits.")).toBeDefined();
+    expect(screen.getByText(/less like what the app knows than 95.0/)).toBeDefined();
+    expect(screen.getAllByRole("listitem").map((item) => item.textContent?.slice(0, 3))).toEqual(["unk", "ill", "wel"]);
+  });
+  it("shows its classes alone where one fits", () => {
+    render(<Scores labels={[...classes, { label: "unknown", score: 0 }]} app={app} />);
+    expect(screen.queryByText("No class fits.")).toBeNull();
+    expect(screen.getAllByRole("listitem").map((item) => item.textContent?.slice(0, 3))).toEqual(["ill", "wel"]);
+  });
+});
+
 describe("entities", () => {
   const found = [{ entity_group: "place", score: 0.9, word: "Köln", start: 3, end: 7 }];
   it("are marked in the text and listed below it", () => {
