@@ -206,10 +206,10 @@ def _measured(name: str, case: Case) -> Iterator[dict[str, Any]]:
     folder = name.replace(" ", "-")
 
     def row(method: str, *sets: str) -> dict[str, Any]:
-        return {"case": name, "method": method, **_row(trained(folder, case.recipe, sets))}
+        return {"case": name, "method": method, **figures(trained(folder, case.recipe, sets))}
 
     yield row("from scratch", case.scratch)
-    yield {"case": name, "method": "linear baseline", **_linear(trained(folder, case.recipe, [case.scratch]).run)}
+    yield {"case": name, "method": "linear baseline", **baseline(trained(folder, case.recipe, [case.scratch]).run)}
     if case.knows_classes:
         yield row("as it comes", *start, "train.epochs=0")
     for method, choice in METHODS.items():
@@ -231,7 +231,8 @@ def trained(folder: str, recipe: Mapping[str, str], sets: Sequence[str] = ()) ->
     return Measured(run, seconds)
 
 
-def _row(measured: Measured) -> dict[str, Any]:
+def figures(measured: Measured) -> dict[str, Any]:
+    """What a run reached on the test set and on validation, and what it cost."""
     run = measured.run
     told = facts(run.folder)["train"]["facts"]
     adapt = told["adapt"]
@@ -253,14 +254,15 @@ Answers = Callable[[_road.Run, Sequence[Record], Sequence[Arrays]], Sequence[Any
 
 def score(run: _road.Run, answers: Answers) -> dict[str, Any]:
     """Accuracy on the test set, with its interval."""
-    test, classes = _records(run, "test"), files.read_json(run.artifacts["prepare"].folder / "classes.json")
+    test, classes = records_of(run, "test"), files.read_json(run.artifacts["prepare"].folder / "classes.json")
     found = answers(run, test, _arrays(run, test))
     task = facts(run.folder)["run"]["recipe"]["app"]["task"]
     scored = _scores.scored(task, (test, found), classes, seed=0)["accuracy"]
     return {"accuracy": scored["value"], "interval": f"{scored['low']:.3f} to {scored['high']:.3f}", "test": len(test)}
 
 
-def _records(run: _road.Run, split: str) -> list[Record]:
+def records_of(run: _road.Run, split: str) -> list[Record]:
+    """The records of a split that the run prepared."""
     return read_records(run.artifacts["prepare"].folder / "records.jsonl", split)
 
 
@@ -277,8 +279,9 @@ def in_torch(run: _road.Run, test: Sequence[Record], arrays: Sequence[Arrays]) -
     return _model.answers(_model.TorchRun(network, described["inputs"]), arrays, how)
 
 
-def _linear(run: _road.Run) -> dict[str, Any]:
-    train = _records(run, "train")
+def baseline(run: _road.Run) -> dict[str, Any]:
+    """What the linear baseline reaches on the same records."""
+    train = records_of(run, "train")
     name, predict = baselines.linear(train, _arrays(run, train), 0)
     return {**score(run, lambda _, test, arrays: predict(test, arrays)), "what": name}
 
