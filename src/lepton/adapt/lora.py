@@ -18,6 +18,8 @@ from lepton.adapt import _layers, _peft, _weights
 from lepton.adapt._adapted import Adapted, Layers, Lr
 from lepton.core.settings import Range
 
+AUTO: tuple[Mapping[str, Any], ...] = ({"rank": 2}, {})
+
 _KINDS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.RNNBase)
 
 

@@ -52,6 +52,8 @@ def _lines(told: dict[str, Any], folder: Path, page: Path) -> list[str]:
     """What a person wants to know, the most important first."""
     found = [told["headline"]] if told.get("headline") else []
     found += [f"  {line}" for line in told.get("contract_lines", [])]
+    found += [f"method   {told['methods']['why']}"] if told.get("methods") else []
+    found += [f"labels   {told['curve']['told']}"] if told.get("curve") else []
     found.append(f"report   {page}")
     if (folder / "app").is_dir():
         found += [f"app      {folder / 'app'}", f"serve    lepton serve {folder / 'app'}"]

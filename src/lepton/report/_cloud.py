@@ -18,7 +18,7 @@ _ROOM = 0.1  # of the span of an axis, on either side
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """A point; `kind` is a class of the page's style, `low` where a line below or above it ends.
+    """A point; `kind` is a class of the page's style, `low` and `high` where a line below or above it ends.
 
     `names` are ways to name it, of which the first that has room is written; where none has, none is, unless it `must`.
     """
@@ -31,6 +31,7 @@ class Mark:
     names: Sequence[str] = ()
     must: bool = False
     low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,8 +173,7 @@ def _ordered(marks: Sequence[Mark]) -> list[Mark]:
 
 def _drawn(mark: Mark, axes: tuple[Axis, Axis]) -> Iterator[str]:
     at, kind = _at(mark, axes), f"dot {mark.kind}"
-    if mark.low is not None:
-        end = _clamped(axes[1], mark.low)
+    for end in (_clamped(axes[1], value) for value in (mark.low, mark.high) if value is not None):
         yield f'<line class="bound" x1="{at[0]:.1f}" x2="{at[0]:.1f}" y1="{at[1]:.1f}" y2="{end:.1f}"/>'
     inside = axes[1].low <= mark.y <= axes[1].high
     if inside:

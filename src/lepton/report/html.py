@@ -6,7 +6,7 @@ from typing import Any
 
 from lepton.core import files
 from lepton.core.errors import MissingExtra
-from lepton.report import _answers, _damage, _mending, _open_set, _results, _steps
+from lepton.report import _answers, _damage, _learning_curve, _mending, _methods, _open_set, _results, _steps
 from lepton.report._headline import headline
 from lepton.report._media import Media
 from lepton.report._told import Told
@@ -71,6 +71,8 @@ def _view(told: Told) -> dict[str, Any]:
         "damage": _damage.damage(told, media),
         "learning": _results.learning(told),
         "tried": _results.tried(told),
+        "methods": _methods.methods(told),
+        "curve": _learning_curve.curve(told),
         "answers": _answers.answers(told),
         "open_set": _open_set.open_set(told, media),
         "slices": _answers.slices(told),

@@ -21,8 +21,10 @@ def summarise(run_folder: str | Path) -> dict[str, Any]:
     the weakest first. `steps` has one row for each plan that compression finished, with what it costs and brings;
     `pareto` names those that no other beats in both the metric and the time of the graph (as measured in turn with the
     uncompressed one), fastest first; `search` has what was only sketched (`sketches`), trained a little (`rungs`) or
-    left out (`skipped`), and `damage` what the compression of the shipped one changed. `stages` has a row for each
-    stage that is done.
+    left out (`skipped`), and `damage` what the
+    compression of the shipped one changed. `methods` has a row for each method of adaptation that was compared, and
+    why one was chosen; `curve` the metric by the number of training records, and what twice the labels would bring.
+    `stages` has a row for each stage that is done.
     Raises UserError where there is no run.
     """
     told = Told.of(run_folder)
@@ -53,6 +55,8 @@ def summarise(run_folder: str | Path) -> dict[str, Any]:
         "refused": told.events.get("refused", {}).get("message"),
         "stages": [_stage(event) for event in told.done],
         "model": told.stage("train").get("model"),
+        "methods": told.stage("train").get("methods"),
+        "curve": told.stage("train").get("curve"),
         "seed": told.app.get("seed"),
         "machine": told.events.get("run", {}).get("machine"),
         "versions": told.done[-1].get("versions", {}) if told.done else {},

@@ -57,7 +57,7 @@ class Adaptation:
     @property
     def told(self) -> str:
         """What is trained, in one line."""
-        count = f"{self.trained:,} weights of {self.weights:,} are trained ({100 * self.share:.2g} %)"
+        count = f"{self.trained:,} weights of {self.weights:,} are trained ({100 * self.share:.3g} %)"
         layers = f" in {len(self.how.layers)} layers: {_some(self.how.layers)}" if self.how.layers else ""
         solved = " are solved for" if self.how.solve else ""
         return f"{self.choice['name']}: {count}, and the head's {self.head:,}{solved}{layers}"

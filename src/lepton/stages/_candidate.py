@@ -1,7 +1,7 @@
 """A candidate, trained once: its network at the start, made ready by a method, trained, and one network again."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +85,8 @@ def ready(stage: Stage, data: Data, candidate: Candidate) -> Ready:
 
 def train(stage: Stage, data: Data, begun: Ready, *, checkpoint: str = "") -> Result:
     """Train the network in place; one that was killed goes on from its checkpoint in the scratch folder."""
-    how, chosen = begun.adaptation.how, begun.candidate.train
-    paced = chosen if how.lr is None else replace(chosen, lr=how.lr)
     place = stage.scratch / f"{checkpoint or begun.candidate.identity}.pt"
-    job = _fit.Job(paced, place, stage.progress, how=how)
+    job = _fit.Job(begun.candidate.train, place, stage.progress, how=begun.adaptation.how)
     return Result(begun, _fit.fit(data, begun.start, job, warm=begun.mapped is None))
 
 

@@ -1,8 +1,9 @@
 """The learning curve: the same training on shares of the records, and what more labels would bring.
 
 Shares are nested (a larger one holds the smaller ones) and hold each class in its proportion, with one record at least.
-Each begins from the same start, and is trained for as many steps as the whole, in 60 epochs at most: fewer steps would
-be taken for fewer labels. What was measured is kept in the stage's scratch folder before the next share begins.
+Each begins from the same start, and is trained for as many steps as the whole, in 60 epochs at most (or in those of its
+method), since fewer steps would be taken for fewer labels. What was measured is kept in the stage's scratch folder
+before the next share begins.
 """
 
 import math
@@ -18,6 +19,7 @@ from lepton.core.errors import UserError
 from lepton.core.ledger import Ledger
 from lepton.core.types import Record
 from lepton.metrics import _intervals
+from lepton.report import _words
 from lepton.stages import _candidate, _methods, _power_law
 from lepton.stages._candidate import Result
 from lepton.stages._fit import Data
@@ -94,7 +96,7 @@ class _Curve:
         whole = len(self.data.train)
         times = sum(_steps(self._settings(size), size) for size in sizes) / _steps(self._settings(whole), whole)
         counts = ", ".join(f"{size:,}" for size in sizes)
-        took = f"about {times:.2g} times as long as the whole, {times * self._took / 60:.2g} min"
+        took = f"about {times:.2g} times as long as the whole, {_words.seconds(times * self._took)}"
         return f"learning curve: {len(sizes)} more trainings, on {counts} of {whole:,} records, {took}"
 
     def forecast(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -134,7 +136,9 @@ class _Curve:
 
     def _settings(self, count: int) -> TrainSettings:
         """[train], with as many steps for `count` records as for all of them."""
-        own = self.result.ready.candidate.train
+        own, fixed = self.result.ready.candidate.train, self.result.ready.adaptation.how.epochs
+        if fixed is not None:
+            return replace(own, epochs=fixed)
         if not own.epochs:  # left out, they follow from the number of records; 0 stays 0
             return own
         longer = min(_EPOCHS, math.ceil(own.epochs * len(self.data.train) / count))

@@ -1,5 +1,6 @@
 """The most memory that a piece of work took, as the system or the accelerator counted it."""
 
+import ctypes
 import gc
 import re
 from pathlib import Path
@@ -13,8 +14,7 @@ _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 class Peak:
     """A context manager; afterwards `mb` is the peak in MB (10^6 bytes), None where nothing counts it.
 
-    On a GPU it is what its tensors took; else what the whole process had in memory, in which what earlier work has
-    not given back counts too.
+    On a GPU it is what its tensors took; else what the whole process had in memory.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -39,10 +39,18 @@ class Peak:
             torch.cuda.reset_peak_memory_stats(self.device)
             return True
         try:
+            _give_back()
             _RESET.write_text("5")  # Linux: begin the high-water mark of this process anew
         except OSError:
             return False
         return True
+
+
+def _give_back() -> None:
+    """Give memory that earlier work has freed back to the system, where the C library can; else it would count."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _resident_peak() -> float | None:

@@ -44,7 +44,7 @@ def judged(metric: str, tried: Sequence[Tried], *, seed: int) -> list[dict[str, 
         pair = tried[best].table, one.table
         value, low, high, _ = _intervals.paired_interval(module, *pair, seed=seed)
         error = _intervals.paired_error(module, *pair, seed=seed)
-        difference = {"value": value, "low": low, "high": high, "error": error}
+        difference = {"value": value + 0.0, "low": low, "high": high, "error": error}
         within = -sign * value <= error + 1e-12
         told = {"metric": found.value, "low": found.low, "high": found.high, "difference": difference}
         rows.append({"name": one.name, **told, "within": within, "best": index == best})
@@ -77,9 +77,11 @@ def _behind(rows: Sequence[Row], best: Row) -> str:
     """How the methods that train fewer weights than the best fare."""
     fewer = [row for row in rows if row["trained"] < best["trained"]]
     if not fewer:
-        return f"none trains fewer weights than its {_weights(best)}"
+        return "none trains fewer weights"
     return f"none of the {len(fewer)} that train fewer weights than its {_weights(best)} is within a standard error"
 
 
 def _weights(row: Row) -> str:
-    return f"{row['trained']:,} beside the head ({100 * row['share']:.2g} %)"
+    if not row["trained"]:
+        return "the head alone"
+    return f"{row['trained']:,} beside the head ({100 * row['share']:.3g} %)"
