@@ -234,9 +234,9 @@ class _Work:
         except torch.onnx.OnnxExporterError as error:
             raise UserError(
                 f"The network of {member.name} cannot be had apart from its adapters",
-                rule="Its graph must be exported with the adapters' tensors as inputs",
-                received=str(error).splitlines()[0],
-                remedy="Serve each run's own app",
+                rule="Its graph must be exported with the adapters' tensors as inputs, whatever the number of classes",
+                received=f"{member.described['model']['name']} with {self._counts()} classes",
+                remedy="Join runs with as many classes each, or serve each run's own app",
             ) from error
 
     def _axes(self) -> dict[str, list[int]]:
@@ -245,6 +245,9 @@ class _Work:
             name: [axis for axis, sizes in enumerate(zip(*self._sizes(name), strict=True)) if len(set(sizes)) > 1]
             for name in self.first.tensors
         }
+
+    def _counts(self) -> str:
+        return ", ".join(str(len(member.described["classes"])) for member in self.members)
 
     def _sizes(self, name: str) -> list[tuple[int, ...]]:
         return [tuple(member.tensors[name].shape) for member in self.members]
