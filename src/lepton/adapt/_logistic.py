@@ -19,6 +19,9 @@ _UNTRIED = 0.003
 """The strength where no class has two records, so that nothing can be held out."""
 
 _FOLDS = 5
+_ROUGH = 1e-4
+"""The slope that is flat enough to compare strengths by."""
+
 _MANY = 2000
 """With more records than this, one fold tells enough."""
 
@@ -36,7 +39,7 @@ def logistic(
     spread[spread < 1e-6] = 1.0
     scaled = (features.double() - mean) / spread
     known = _Problem(scaled, targets, weights)
-    found = known.solved(torch.zeros(outputs, scaled.shape[1] + 1), strength or _chosen(known, outputs))
+    found = known.solved(_blank(scaled, outputs), strength or _chosen(known, outputs))
     rows, biases = found[:, :-1] / spread, found[:, -1]
     return rows.float(), (biases - rows @ mean).float()
 
@@ -56,11 +59,11 @@ class _Problem:
         logits = functional.linear(self.features, head[:, :-1], head[:, -1])
         return functional.cross_entropy(logits, self.targets, weight=self.weights)
 
-    def solved(self, start: Tensor, strength: float) -> Tensor:
-        """The head of the least penalised loss, by L-BFGS from `start`."""
-        head = start.to(self.features).clone().requires_grad_()
+    def solved(self, start: Tensor, strength: float, *, slope: float = 1e-6) -> Tensor:
+        """The head of the least penalised loss, by L-BFGS from `start`, to where no gradient is above `slope`."""
+        head = start.clone().requires_grad_()
         optimizer = torch.optim.LBFGS(
-            [head], max_iter=500, tolerance_grad=1e-6, tolerance_change=1e-9, line_search_fn="strong_wolfe"
+            [head], max_iter=500, tolerance_grad=slope, tolerance_change=1e-9, line_search_fn="strong_wolfe"
         )
 
         def penalised() -> Tensor:
@@ -73,13 +76,17 @@ class _Problem:
         return head.detach()
 
 
+def _blank(features: Tensor, outputs: int) -> Tensor:
+    return features.new_zeros(outputs, features.shape[1] + 1)
+
+
 def _chosen(known: _Problem, outputs: int) -> float:
     """The strength whose heads have the least loss on what they did not see."""
     parts = [(known.part(~held), known.part(held)) for held in _held_out(known.targets)]
-    heads = [torch.zeros(outputs, known.features.shape[1] + 1) for _ in parts]
+    heads = [_blank(known.features, outputs) for _ in parts]
     best, least = _UNTRIED, math.inf
     for strength in STRENGTHS if parts else ():
-        heads = [seen.solved(head, strength) for head, (seen, _) in zip(heads, parts, strict=True)]
+        heads = [seen.solved(head, strength, slope=_ROUGH) for head, (seen, _) in zip(heads, parts, strict=True)]
         loss = sum(float(unseen.loss(head)) for head, (_, unseen) in zip(heads, parts, strict=True))
         if loss > least:
             break  # the loss falls to its least and rises again
