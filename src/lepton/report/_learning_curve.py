@@ -48,11 +48,15 @@ def _row(row: Row) -> View:
     return {
         "share": f"{100 * row['share']:.3g} %",
         "records": f"{row['records']:,}",
-        "metric": "" if row["metric"] is None else _words.interval({"value": row["metric"], **row}),
+        "metric": "" if row["metric"] is None else _interval(row),
         "epochs": row["epochs"],
         "took": _words.seconds(row["seconds"]),
         "note": row["note"],
     }
+
+
+def _interval(row: Row) -> str:
+    return f"{100 * row['metric']:.1f} ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
 
 
 def _law(law: Mapping[str, float] | None) -> str:

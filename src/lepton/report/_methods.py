@@ -40,10 +40,10 @@ def _row(row: Row) -> View:
     return {
         "name": row["name"],
         "chosen": row["chosen"],
-        "metric": _words.interval({"value": row["metric"], **row}),
+        "metric": f"{100 * row['metric']:.1f} ({100 * row['low']:.1f} to {100 * row['high']:.1f})",
         "difference": "" if row["best"] else f"{gap['value']} ({gap['low']} to {gap['high']})",
         "weights": f"{row['trained']:,}",
-        "share": f"{100 * row['share']:.3g} %",
+        "share": f"{100 * row['share']:.3g} %" if row["trained"] else "",
         "took": _words.seconds(row["seconds"]),
         "memory": "" if row["peak_mb"] is None else f"{row['peak_mb']:,.0f}",
         "size": _words.megabytes(row["bytes"] / 1e6),

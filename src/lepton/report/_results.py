@@ -82,7 +82,7 @@ def learning(told: Told) -> View | None:
     words = f"validation {name}"
     of_metric = _charts.line(metrics, name=f"{words} by epoch", axes=("epoch", words), form=_share, best=best)
     return {
-        "charts": [of_loss, of_metric],
+        "charts": [of_loss, of_metric] if len(history) > 1 else [],
         "rows": history,
         "metric": name,
         "best": history[best],

@@ -105,7 +105,7 @@ class Learned:
         """By how much the error falls, in shares, with so many times the labels of the largest set."""
         value, found = float(self.law.gain(times)), self.drawn.gain(times)
         low, high = _ends(value, found)
-        return Told(value, low, min(float(self.law.error(self.law.size)), high + self.unseen))
+        return Told(value, low, min(1.0, high + self.unseen))
 
     def error(self, records: float) -> Told:
         """The error, between 0 and 1, after that many records."""
