@@ -193,8 +193,8 @@ def _leaks(rows: list[dict[str, Any]]) -> dict[str, Any]:
 def _label_noise() -> str:
     words = (
         "Labels that were made wrong, class by class as people confuse them: average precision of the audit's\n"
-        "ranking / of cleanlab's Datalab given the same predictions / of Datalab as it is recommended; one draw of\n"
-        "the noise. From `benchmarks/data/label_noise.py`; [how](docs/how-to/audit.md)."
+        "ranking / of cleanlab's Datalab given the same predictions / of Datalab as it is recommended; means of\n"
+        "three draws. From `benchmarks/data/label_noise.py`; [how](docs/how-to/audit.md)."
     )
     return f"{words}\n\n{_by_data('label_noise', _noise)}"
 

@@ -4,9 +4,10 @@ Usage: python benchmarks/data/label_noise.py [NAME ...]
 
 Of each class a share of the labels is flipped, to classes drawn by how often models take them for each other: the
 confusion matrix out of fold on the labels as they are. The data hold errors of their own, which count as right here,
-so no figure can reach 1. Figures are means over DRAWS draws of the noise; "ahead" counts those in which the audit's average
-precision is above that of Datalab with the same predictions. Datalab is asked twice: with the audit's predictions, and
-by its own tutorials' recipe on the audit's features. Predictions are kept under `runs/benchmarks/label-noise/`: remove it when what makes them has changed.
+so no figure can reach 1. Figures are means over DRAWS draws of the noise; "ahead" counts those in which the audit's
+average precision is above that of Datalab with the same predictions. Datalab is asked twice: with the audit's
+predictions, and by its own tutorials' recipe on the audit's features. Predictions are kept under
+`runs/benchmarks/label-noise/`: remove it when what makes them has changed.
 """
 
 import hashlib
