@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lepton.bundle import manifest
-from lepton.bundle.manifest import Graph, Manifest, Transform
+from lepton.bundle.manifest import Adapter, Graph, Manifest, Transform
 from lepton.core.errors import Faults, UserError
 
 FILES = {"model.onnx": b"graph", "model.onnx.data": b"weights", "tokenizer.json": b"{}", "CARD.md": b"# card"}
@@ -163,6 +163,45 @@ def test_a_manifest_without_graphs_is_refused(folder: Path) -> None:
 def test_a_folder_without_manifest_is_no_app(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is no app"):
         manifest.read(tmp_path)
+
+
+WITH_ADAPTERS = {"fr": Adapter(file="fr.onnx_adapter", classes=("non", "oui")), "de": Adapter(file="de.onnx_adapter")}
+
+
+def test_an_app_without_adapters_stays_one_that_older_leptons_read(folder: Path) -> None:
+    told = json.loads((folder / "manifest.json").read_text())
+    assert (told["format"], "adapters" in told) == (1, False)
+
+
+def test_adapters_make_format_2_and_count_in_the_size(tmp_path: Path) -> None:
+    more = {"fr.onnx_adapter": b"french", "de.onnx_adapter": b"german"}
+    bundle = manifest.write(tmp_path / "app", described(adapters=WITH_ADAPTERS), {**FILES, **more})
+    read = manifest.read(bundle.folder)
+    assert (read.manifest.format, list(read.manifest.adapters)) == (2, ["fr", "de"])
+    plain = len(b"graph") + len(b"weights") + len(b"{}") + (bundle.folder / "manifest.json").stat().st_size
+    assert read.size_mb() == (plain + len(b"french") + len(b"german")) / 1e6
+    chosen = read.adapted("fr")
+    assert (chosen.manifest.classes, chosen.adapter, chosen.id) == (("non", "oui"), "fr", read.id)
+    with pytest.raises(UserError, match="has no such adapter"):
+        read.adapted("it")
+
+
+def test_an_adapter_whose_file_is_not_listed_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="de.onnx_adapter is used but not listed"):
+        manifest.write(tmp_path / "app", described(adapters=WITH_ADAPTERS), {**FILES, "fr.onnx_adapter": b""})
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "a/b", "a b", "-a", "a:swap", "ä", "a" * 65, "a\n"])
+def test_an_adapters_name_is_one_that_can_be_asked(tmp_path: Path, name: str) -> None:
+    odd = described(adapters={name: Adapter(file="model.onnx")})
+    with pytest.raises(UserError, match="name is not allowed"):
+        manifest.write(tmp_path / "app", odd, FILES)
+
+
+def test_adapters_in_format_1_are_a_fault(folder: Path) -> None:
+    rewrite(folder, adapters={"fr": {"file": "model.onnx"}})
+    with pytest.raises(UserError, match="Adapters came with format 2"):
+        manifest.read(folder)
 
 
 VALID = msgspec.json.encode(described(files=dict.fromkeys(FILES, "0" * 64)))

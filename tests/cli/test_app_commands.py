@@ -6,11 +6,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from onnxruntime import AdapterFormat, OrtValue
 
 from lepton.bundle import golden, manifest
 from lepton.cli.__main__ import main
 
 APPS = Path(__file__).parents[1] / "bundle" / "apps" / "v1"
+MANY = APPS.parent / "v2" / "text-classification"
 IMAGE, TEXT = APPS / "image-classification", APPS / "text-classification"
 PICTURE = IMAGE / "golden" / "inputs" / "0.png"
 
@@ -41,6 +43,37 @@ def test_predict_takes_texts_as_they_are_and_files_by_at(run: Any, tmp_path: Pat
     found = lines(out)
     assert code == 0
     assert found[0]["answer"] == found[1]["answer"]
+
+
+def test_an_adapter_is_chosen_by_its_name(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "moods.csv").write_text("text,label\nrate,glad\nwhere is my card,cross\n")
+    _, first, _ = run("predict", MANY, "rate")
+    code, out, _ = run("predict", MANY, "rate", "--adapter", "moods")
+    assert code == 0
+    assert {row["label"] for row in lines(first)[0]["answer"]} == {"card", "rate", "fee"}
+    assert {row["label"] for row in lines(out)[0]["answer"]} == {"glad", "cross"}
+    code, out, _ = run("evaluate", MANY, "--data", tmp_path / "moods.csv", "--adapter", "moods", "--json")
+    assert (code, json.loads(out)["n"]) == (0, 2)
+    code, out, _ = run("bench", MANY, "--adapter", "moods", "--seconds", 0.01, "--json")
+    assert (code, json.loads(out)["batch"]) == (0, 1)
+    code, _, err = run("predict", MANY, "rate", "--adapter", "mood")
+    assert (code, "It has cards, moods" in err) == (2, True)
+
+
+def test_verify_asks_every_adapter(run: Any, tmp_path: Path) -> None:
+    assert run("verify", MANY)[0] == 0
+    bundle = manifest.read(MANY)
+    files: dict[str, bytes | Path] = {name: bundle.path(name) for name in bundle.manifest.files}
+    weights = AdapterFormat.read_adapter(str(bundle.path("adapters/moods.onnx_adapter"))).get_parameters()["weights"]
+    other = AdapterFormat()
+    other.set_parameters({"weights": OrtValue.ortvalue_from_numpy(-weights.numpy())})
+    other.export_adapter(str(tmp_path / "other"))
+    files["adapters/moods.onnx_adapter"] = tmp_path / "other"
+    manifest.write(tmp_path / "app", bundle.manifest, files)
+    code, out, _ = run("verify", tmp_path / "app")
+    assert code == 2
+    assert "golden/inputs/moods/0.txt" in out
+    assert "golden/inputs/cards" not in out
 
 
 def test_predict_reads_standard_input(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
