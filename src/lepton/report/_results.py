@@ -58,6 +58,8 @@ def scores(told: Told) -> list[View]:
     rivals = [(item["name"], item["metrics"], "quiet") for item in facts.get("baselines") or []]
     if facts.get("reference") and (told.winner or {}).get("plan") != REFERENCE:
         rivals.insert(0, (_words.plan(REFERENCE), facts["reference"], "second"))
+    if facts.get("open_set"):
+        rivals.insert(0, ("this app, if it did not abstain", facts["open_set"]["forced"], "second"))
     everyone = [("this app", facts.get("metrics") or {}, "main"), *rivals]
     return [
         {

@@ -83,7 +83,12 @@ def choose(stage: Stage, data: Data, candidate: Candidate) -> tuple[Result, dict
     tried = [row for row in rows if row["metric"] is not None]
     if not tried:
         told = "; ".join(f"{row['name']}: {row['note']}" for row in rows)
-        raise UserError("No method of adaptation could be tried", received=told, remedy="Name others in adapt.methods")
+        raise UserError(
+            "No method of adaptation could be tried",
+            rule="One of them at least must fit the network, and train",
+            received=told,
+            remedy="Name others in adapt.methods",
+        )
     known = [_worth.Tried(row["name"], row["trained"], comparison.table(row["method"])) for row in tried]
     judged = _worth.judged(data.metric, known, seed=data.seed)
     told_rows = [{**row, **verdict} for row, verdict in zip(tried, judged, strict=True)]
