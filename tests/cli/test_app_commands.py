@@ -55,9 +55,19 @@ def test_an_adapter_is_chosen_by_its_name(run: Any, tmp_path: Path) -> None:
     code, out, _ = run("evaluate", MANY, "--data", tmp_path / "moods.csv", "--adapter", "moods", "--json")
     assert (code, json.loads(out)["n"]) == (0, 2)
     code, out, _ = run("bench", MANY, "--adapter", "moods", "--seconds", 0.01, "--json")
-    assert (code, json.loads(out)["batch"]) == (0, 1)
+    assert (code, "adapters" in json.loads(out)) == (0, False)
     code, _, err = run("predict", MANY, "rate", "--adapter", "mood")
     assert (code, "It has cards, moods" in err) == (2, True)
+
+
+def test_bench_tells_what_more_adapters_cost(run: Any) -> None:
+    code, out, _ = run("bench", MANY, "--seconds", 0.01, "--json")
+    rows = json.loads(out)["adapters"]
+    assert (code, [row["adapters"] for row in rows]) == (0, [1, 2])
+    assert all(0 < row["p50_ms"] <= row["p95_ms"] for row in rows)
+    code, out, _ = run("bench", MANY, "--seconds", 0.01)
+    assert [line.split(" in turn")[0] for line in out.splitlines()[-2:]] == ["1 adapters", "2 adapters"]
+    assert "adapters" not in run("bench", TEXT, "--seconds", 0.01)[1]
 
 
 def test_verify_asks_every_adapter(run: Any, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from onnxruntime import AdapterFormat
 from lepton.bundle import golden, manifest
 from lepton.core.errors import UserError
 from lepton.runtime.app import App, load
+from lepton.runtime.bench import measure_adapters
 
 APP = Path(__file__).parents[1] / "bundle" / "apps" / "v2" / "text-classification"
 TEXT = "where is my card"
@@ -72,6 +74,20 @@ def test_an_adapter_that_is_none_is_refused(tmp_path: Path, cut: int) -> None:
     manifest.write(tmp_path / "app", bundle.manifest, kept)
     with pytest.raises(UserError, match=r"moods.onnx_adapter cannot be opened"):
         load(tmp_path / "app").with_adapter("moods")
+
+
+def test_every_adapter_has_its_turn_in_measuring(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    answer = App.answer
+
+    def noted(own: App, *given: Any, **more: Any) -> Any:
+        asked.append(own.adapter)
+        return answer(own, *given, **more)
+
+    monkeypatch.setattr(App, "answer", noted)
+    rows = measure_adapters(app, [TEXT], repeats=4)
+    assert [row["adapters"] for row in rows] == [1, 2]
+    assert asked == ["cards"] * 5 + ["cards", "moods"] * 3
 
 
 def test_golden_answers_are_those_of_the_chosen_adapter(app: App) -> None:

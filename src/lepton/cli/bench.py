@@ -23,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Measure from raw input to answer, and print what was found."""
     from lepton.runtime.app import as_raw
-    from lepton.runtime.bench import measure
+    from lepton.runtime.bench import measure, measure_adapters
     from lepton.runtime.samples import samples
 
     app = _apps.opened(args)
@@ -31,10 +31,16 @@ def main(args: argparse.Namespace) -> int:
     if args.input:
         raws, kind = [as_raw(Path(name), app.modality) for name in args.input], "given"
     found = measure(app, raws, batch=args.batch, seconds=args.seconds)
+    rows = [] if args.adapter else measure_adapters(app, raws, batch=args.batch, seconds=args.seconds)
     note(f"Measured on {len(raws)} {kind} inputs.")
     if args.json:
-        print_json(found)
+        print_json({**found, "adapters": rows} if rows else found)
         return 0
     for name, value in found.items():
         print(f"{name:<14}{value:>12,.4g}")
+    for row in rows:
+        print(
+            f"{row['adapters']} adapters in turn: p50 {row['p50_ms']:.4g} ms, p95 {row['p95_ms']:.4g} ms, "
+            f"{row['resident_mb']:.4g} MB resident"
+        )
     return 0

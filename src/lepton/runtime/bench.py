@@ -17,6 +17,8 @@ from lepton.core.types import Arrays, Raw
 from lepton.runtime.app import App
 
 _ENOUGH = 20
+_SIZES = (1, 10, 50)
+"""Numbers of adapters that are measured together."""
 
 
 def measure(
@@ -30,7 +32,7 @@ def measure(
     if not raws or batch < 1:
         rule = "At least one input and a batch of at least 1"
         raise UserError("Nothing to measure", rule=rule, received=f"{len(raws)} inputs, batch {batch}")
-    whole, model = _times(app, raws, _Length(batch, seconds, repeats))
+    whole, model = _times([app], raws, _Length(batch, seconds, repeats))
     return {
         "batch": batch,
         "threads": app.threads,
@@ -41,6 +43,24 @@ def measure(
         "resident_mb": _round(resident_mb()),
         "size_mb": app.bundle.size_mb(),
     }
+
+
+def measure_adapters(
+    app: App, raws: Sequence[Raw], *, batch: int = 1, seconds: float = 2.0, repeats: int | None = None
+) -> list[dict[str, Any]]:
+    """Time the app with 1, 10, 50 and all of its adapters, each call asking the next of them.
+
+    Gives for each number `{"adapters", "p50_ms", "p95_ms", "resident_mb"}`, nothing where there are no adapters.
+    """
+    views: list[App] = []
+    found = []
+    whole = len(app.adapters)
+    for count in sorted({size for size in (*_SIZES, whole) if 0 < size <= whole}):
+        views += [app.with_adapter(name) for name in app.adapters[len(views) : count]]
+        times, _ = _times(views, raws, _Length(batch, seconds, repeats))
+        p50, p95 = (_round(quantile * 1e3) for quantile in np.quantile(times, [0.5, 0.95]))
+        found.append({"adapters": count, "p50_ms": p50, "p95_ms": p95, "resident_mb": _round(resident_mb())})
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +133,17 @@ class _Length:
         return done >= self.repeats if self.repeats else done >= _ENOUGH and spent >= self.seconds
 
 
-def _times(app: App, raws: Sequence[Raw], length: _Length) -> tuple[np.ndarray, np.ndarray]:
-    """Seconds of each call from raw to answer, and of those the seconds spent in the graphs."""
-    clock = _Clock(app.run)
+def _times(apps: Sequence[App], raws: Sequence[Raw], length: _Length) -> tuple[np.ndarray, np.ndarray]:
+    """Seconds of each call from raw to answer, and of those the seconds spent in the graphs; the apps take turns."""
+    turns = [(app, _Clock(app.run)) for app in apps]
     batches = [[raws[(start + index) % len(raws)] for index in range(length.batch)] for start in range(len(raws))]
-    _call(app, batches[0], clock)
+    for app, clock in turns:
+        _call(app, batches[0], clock)
     whole: list[float] = []
     model: list[float] = []
     begin = time.perf_counter()
     while not length.enough(len(whole), time.perf_counter() - begin):
+        app, clock = turns[len(whole) % len(turns)]
         clock.spent = 0.0
         start = time.perf_counter()
         _call(app, batches[len(whole) % len(batches)], clock)
