@@ -28,6 +28,7 @@ def measure_again(folder: Path) -> list[dict[str, Any]]:
     )
     if not terms and not unmeasured:
         unmeasured = _STANDING
+    terms += _abstaining(bundle.manifest.decode.get("abstain"))
     return [*terms, unmeasured] if unmeasured else terms
 
 
@@ -55,6 +56,14 @@ _STANDING = {
     "kept": None,
     "note": "it compares with the uncompressed model, which is not in the app",
 }
+
+
+def _abstaining(table: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """What an app that abstains was set to keep, which records with labels alone can show."""
+    if not table:
+        return []
+    note = f"it was set to keep {table['keep']:.4g} of the known: lepton evaluate APP --data PATH measures it"
+    return [{"term": f"answers {table['label']!r} where no class fits", "kept": None, "note": note}]
 
 
 def _latency(bundle: Bundle, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
