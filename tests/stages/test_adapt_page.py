@@ -27,11 +27,14 @@ def test_the_recipe_and_the_commands_run_as_shown(project: Path, monkeypatch: py
     shutil.copytree("data", "xrays")
     (block,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     Path("xrays.toml").write_text(block)
-    lines = [line for text in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL) for line in text.splitlines()]
-    assert len(lines) == 2
+    lines = re.findall(r"^lepton run xrays.toml .*$", PAGE, re.MULTILINE)
+    assert len(lines) == 3
     for line in lines:
         epochs = [] if "train.epochs" in line else ["--set", "train.epochs=1"]
-        assert main([*shlex.split(line)[1:], *FEWER, *epochs]) == 0, line
-    first, again = (facts(Path("runs") / name)["train"]["facts"] for name in ("xrays", "again"))
+        methods = ["--set", "adapt.methods=['linear', 'bitfit']"] if "adapt=auto" in line else []
+        assert main([*shlex.split(line)[1:], *FEWER, *epochs, *methods]) == 0, line
+    first, which, again = (facts(Path("runs") / name)["train"]["facts"] for name in ("xrays", "which", "again"))
+    assert len(which["methods"]["rows"]) == 2
+    assert len(which["curve"]["rows"]) == 4, "1 % and 5 % are the same two records"
     assert first["adapt"]["merging"]["largest_change"] < 1e-4
     assert again["validation"] == first["validation"]
