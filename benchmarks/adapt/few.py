@@ -1,6 +1,6 @@
 """Few examples of each class: what each way makes of them, from a pretrained sentence encoder.
 
-Usage: python benchmarks/adapt/few.py [CASE ...] [--draws N]
+Usage: python benchmarks/adapt/few.py [CASE ...] [--draws N] [--ways WAY ...]
 
 The examples of a class are drawn by the seed (`data.shots`); the test set is whole. A part of the training file
 validates: the ways that train in steps keep the epoch that is best on it. Beside: the linear baseline, the same
@@ -12,7 +12,7 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from table import Measured, baseline, encoder, figures, records_of, score, train
 
 NAME = "few_shot"
 RIVAL = Path(__file__).with_name("rival_setfit.py")
-TUNED = "contrastive"
+TUNED, BASELINE, SETFIT = "contrastive", "linear baseline", "SetFit"
 COLUMNS = ("case", "draw", "what", "accuracy", "interval", "test", "examples", "validation", "processor s")
 
 _STEPS = ("train.epochs=20", "train.lr=3e-4", "train.batch=16")
@@ -73,13 +73,13 @@ CASES = {
 }
 
 
-def main(names: Sequence[str], draws: int) -> None:
+def main(names: Sequence[str], draws: int, ways: Sequence[str]) -> None:
     """Measure the cases named, or all, draw by draw, and keep the table after each row; a row that is there stays."""
     if not DATA.is_dir():
         sys.exit(f"The data sets are not at {DATA}")
     for draw in range(draws):
         for name in names or CASES:
-            for found in _rows(name, draw):
+            for found in _rows(_Drawn(name, draw), ways):
                 known = {**_known(), (name, draw, found["what"]): found}
                 keep(NAME, [{column: each.get(column, "") for column in COLUMNS} for each in known.values()])
 
@@ -90,13 +90,11 @@ def _known() -> dict[tuple[str, int, str], Row]:
     return {(each["case"], each["draw"], each["what"]): each for each in found}
 
 
-def _rows(name: str, draw: int) -> Iterator[Row]:
-    """The rows of a case that are not kept yet."""
-    drawn = _Drawn(name, draw)
-    ways: dict[str, Callable[[], Row]] = {way: lambda way=way: drawn.trained(way) for way in WAYS}
-    for what, made in {"linear baseline": drawn.baseline, **ways, "SetFit": drawn.setfit}.items():
-        if (name, draw, what) not in _known():
-            yield {**made(), "case": name, "draw": draw, "what": what}
+def _rows(drawn: "_Drawn", ways: Sequence[str]) -> Iterator[Row]:
+    """The rows of a draw that are not kept yet."""
+    for what in ways or [BASELINE, *WAYS, SETFIT]:
+        if (drawn.name, drawn.draw, what) not in _known():
+            yield {**drawn.row(what), "case": drawn.name, "draw": drawn.draw, "what": what}
 
 
 @dataclass(frozen=True)
@@ -105,6 +103,12 @@ class _Drawn:
 
     name: str
     draw: int
+
+    def row(self, what: str) -> Row:
+        """What `what` reached, and what it cost."""
+        if what == SETFIT:
+            return self.setfit()
+        return self.baseline() if what == BASELINE else self.trained(what)
 
     def run(self, way: str) -> Measured:
         folder = "few-" + "".join(each for each in self.name.lower() if each.isalnum())
@@ -136,5 +140,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cases", nargs="*")
     parser.add_argument("--draws", type=int, default=1)
+    parser.add_argument("--ways", nargs="*", default=())
     given = parser.parse_args()
-    main(given.cases, given.draws)
+    main(given.cases, given.draws, given.ways)
