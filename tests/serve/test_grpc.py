@@ -20,7 +20,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from lepton.core.errors import MissingExtra, UserError
 from lepton.core.types import Raw
-from lepton.runtime.app import App
+from lepton.runtime.app import App, load
 from lepton.serve import _engine, _grpc, _messages, server
 from lepton.serve._guard import Guard, Holder
 from lepton.serve._limits import Limits
@@ -517,3 +517,13 @@ def test_a_place_that_cannot_be_listened_on_is_a_clear_error(every_app: dict[str
 
     with pytest.raises(UserError, match="203.0.113.1:1"):
         asyncio.run(listen())
+
+
+def test_an_adapter_is_a_model_of_its_own() -> None:
+    app = load(APPS.parent / "v2" / "text-classification")
+    with running({"tiny": app}) as found:
+        names = [model.name for model in found.call("RepositoryIndex").models]
+        assert names == ["tiny", "tiny.cards", "tiny.moods"]
+        reply = found.method("ModelInfer")(raw_request("tiny.moods", ["rate"]), timeout=20)
+    assert (reply.model_name, reply.outputs[0].shape) == ("tiny.moods", [1, 2])
+    assert elements(reply, 0) == [item["label"] for item in app.with_adapter("moods").predict("rate")]

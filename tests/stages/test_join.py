@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from lepton.bundle.verify import answers, verify
 from lepton.cli.__main__ import main
@@ -145,6 +147,22 @@ def rewrite(path: Path, **changes: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
+def given(run: Path, section: str, **changes: Any) -> None:
+    """Let the run's recipe have been another one."""
+    told, journal = facts(run), Ledger(run / "ledger.jsonl")
+    recipe = told["run"]["recipe"]
+    journal.write("run", recipe={**recipe, section: {**recipe[section], **changes}})
+    for stage in ("prepare", "train"):
+        journal.write("stage", stage=stage, artifact=told[stage]["artifact"])
+
+
+def test_a_run_that_was_cut_off_is_refused(runs: Path, tmp_path: Path) -> None:
+    odd = changed(runs, tmp_path, "odd")
+    Ledger(odd / "ledger.jsonl").write("run", recipe={})
+    with pytest.raises(UserError, match="is not done"):
+        Member("odd", odd).artifact("train")
+
+
 @pytest.mark.parametrize(
     ("file", "changes", "words"),
     [
@@ -190,11 +208,7 @@ def test_an_adapter_that_was_changed_is_refused(runs: Path, tmp_path: Path) -> N
 
 def test_a_base_that_has_become_another_is_refused(runs: Path, tmp_path: Path) -> None:
     odd = changed(runs, tmp_path, "odd")
-    recipe, journal = facts(odd)["run"]["recipe"], Ledger(odd / "ledger.jsonl")
-    kept = {stage: facts(odd)[stage]["artifact"] for stage in ("prepare", "train")}
-    journal.write("run", recipe={**recipe, "train": {**recipe["train"], "start": str(runs / "two")}})
-    for stage, artifact in kept.items():
-        journal.write("stage", stage=stage, artifact=artifact)
+    given(odd, "train", start=str(runs / "two"))
     with pytest.raises(UserError, match="is not there any more"):
         _join.join({"odd": odd}, tmp_path / "app", name="app")
 
@@ -218,3 +232,30 @@ def test_the_decode_of_an_app_is_taken_where_it_holds_the_network_as_trained(
 def test_two_adapters_of_one_name_are_refused(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["join", str(runs / "two"), str(runs / "two"), "-o", str(runs / "twice")]) == 2
     assert "Two adapters have one name" in capsys.readouterr().err
+
+
+def test_an_adapter_that_answers_otherwise_is_refused(runs: Path, app: App, tmp_path: Path) -> None:
+    odd = Member("two", changed(runs, tmp_path, "odd"))
+    path = odd.artifact("train") / "network.safetensors"
+    kept = load_file(path)
+    save_file({**kept, "body.head.bias": kept["body.head.bias"] + 1e-3}, path)
+    with pytest.raises(UserError, match="answers otherwise than its run's network"):
+        _join._compared(app.with_adapter("two"), odd)
+
+
+def test_a_recipe_that_keeps_its_samples_keeps_them(runs: Path, app: App, tmp_path: Path) -> None:
+    odd = changed(runs, tmp_path, "odd")
+    given(odd, "package", golden="none")
+    assert _join._Work([Member("two", odd)], "both", tmp_path).golden(app) == {}
+
+
+def test_a_network_that_cannot_be_exported_so_is_refused(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise torch.onnx.OnnxExporterError("a shape is fixed")
+
+    monkeypatch.setattr(_join, "export", refuse)
+    with pytest.raises(UserError, match="cannot be had apart") as caught:
+        _join.join({"two": runs / "two", "three": runs / "three"}, tmp_path / "app", name="app")
+    assert caught.value.received == "cnn with 2, 3 classes"

@@ -59,8 +59,12 @@ class Member:
         return told
 
     def artifact(self, stage: str) -> Path:
-        """The folder of what a stage of the run made."""
-        return self.run / "artifacts" / str(self.facts[stage]["artifact"])
+        """The folder of what a stage of the run made. Raises UserError where the run did not come that far."""
+        told = self.facts.get(stage)
+        if told is None:
+            remedy = f"Run its recipe again: lepton run RECIPE -o {self.run}"
+            raise UserError(f"{self.run} is not done", rule=f"Its {stage} stage must be", remedy=remedy)
+        return self.run / "artifacts" / str(told["artifact"])
 
     @cached_property
     def about(self) -> dict[str, Any]:
