@@ -1,10 +1,10 @@
 """What `adapt = "auto"` chooses, beside the best method by hindsight; and a learning curve's forecast beside the truth.
 
-Usage: python benchmarks/adapt/auto.py [CASE ...] [curve]
+Usage: python benchmarks/adapt/auto.py [CASE or CURVE ...]
 
 The cases are those of `table.py`, with the methods' defaults. Each method is also trained alone, so that its score on
-the test set is known: the choice was made without. The curve is that of all 5,452 training questions of TREC, the
-forecast that from half of them or fewer.
+the test set is known: the choice was made without. The curves, "linear" and "full", are those of two methods on all
+5,452 training questions of TREC; the forecast is that from half of them or fewer.
 """
 
 import json
@@ -22,6 +22,7 @@ from table import Case, cases, encoder, in_torch, score, trained
 
 from lepton.core.ledger import facts
 
+CURVES = ("linear", "full")
 SHARES = [0.01, 0.05, 0.1, 0.25, 0.5]
 _HEADS = ("case", "method", "validation", "interval", "to the best", "within", "chosen", "test", "test interval")
 _COSTS = ("weights trained", "s", "peak MB", "kB", "note")
@@ -34,9 +35,9 @@ def main(names: list[str]) -> None:
     if not DATA.is_dir():
         sys.exit(f"The data sets are not at {DATA}")
     known = cases()
-    for name in names or [*known, "curve"]:
-        if name == "curve":
-            _keep(_kept("rows"), {**_kept("told"), "curve": _curve()})
+    for name in names or [*known, *CURVES]:
+        if name in CURVES:
+            _keep(_kept("rows"), {**_kept("told"), f"curve, {name}": _curve(name)})
             continue
         rows, told = _compared(name, known[name]())
         others = [row for row in _kept("rows") if row["case"] != name]
@@ -96,8 +97,8 @@ def _row(found: Mapping[str, Any], alone: Mapping[str, Any]) -> Row:
     return dict(zip((*_HEADS[1:], *_COSTS), values, strict=True))
 
 
-def _curve() -> Row:
-    """The curve over all of TREC, what half of it or less foretold of the whole, and what came."""
+def _curve(method: str) -> Row:
+    """The curve of a method over all of TREC, what half of it or less foretold of the whole, and what came."""
     source = f'{{ train = "{DATA / "sentences" / "TREC.train.all"}", test = "{DATA / "sentences" / "TREC.test.all"}" }}'
     recipe = {
         "name": "trec",
@@ -106,7 +107,7 @@ def _curve() -> Row:
         "model": f'name = "hub"\nhub = "{encoder()}"',
         "train": f'epochs = 3\nlr = 3e-4\nbatch = 16\nprecision = "bf16"\ncurve = {SHARES}',
     }
-    run = trained("trec", recipe).run
+    run = trained("trec", recipe, [f"adapt={method}"]).run
     curve = facts(run.folder)["train"]["facts"]["curve"]
     return {**curve, "came": curve["rows"][-1]["metric"], "test": score(run, in_torch)}
 

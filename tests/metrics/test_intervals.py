@@ -8,7 +8,7 @@ from scipy import stats
 
 from lepton.core.errors import UserError
 from lepton.metrics import _intervals, accuracy, f1, macro_f1
-from lepton.metrics._intervals import drop_bound, interval, paired_interval, provable_drop, wilson
+from lepton.metrics._intervals import drop_bound, interval, paired_error, paired_interval, provable_drop, wilson
 
 MEAN = SimpleNamespace(score=lambda table: float(table[:, 0].mean()), LOWER_IS_BETTER=False, PROPORTION=False)
 ERROR = SimpleNamespace(score=lambda table: float(table[:, 0].mean()), LOWER_IS_BETTER=True, PROPORTION=True)
@@ -100,6 +100,22 @@ def test_the_paired_interval_holds_the_difference_and_mirrors():
     back = paired_interval(accuracy, second[:, None], first[:, None], seed=0)
     assert there.low < there.value < there.high < 0
     assert (there.low, there.high) == pytest.approx((-back.high, -back.low))
+
+
+def test_the_paired_error_of_a_proportion_is_mcnemars():
+    first, second = np.ones((50, 1)), np.ones((50, 1))
+    first[:3], second[3:8] = 0, 0  # three that only the second has right, five that only the first has
+    assert paired_error(accuracy, first, second, seed=0) == pytest.approx(np.sqrt(8) / 50)
+    assert paired_error(accuracy, first, first, seed=0) == 0
+
+
+def test_the_paired_error_of_other_metrics_is_the_spread_of_a_bootstrap():
+    truth = np.arange(120) % 3
+    near = np.where(np.arange(120) < 12, (truth + 1) % 3, truth)
+    first, second = (np.stack([truth, answer], 1).astype(float) for answer in (truth, near))
+    found = paired_error(macro_f1, first, second, seed=0)
+    assert found == pytest.approx(np.sqrt(0.1 * 0.9 / 120) + 1 / 121, rel=0.15)
+    assert paired_error(macro_f1, first, first, seed=0) == pytest.approx(1 / 121)
 
 
 def test_provable_drop_is_the_rule_of_three():

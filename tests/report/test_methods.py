@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lepton.cli import _runs
 from lepton.core.ledger import Ledger
 from lepton.report import _learning_curve, _methods, html, summary
 from lepton.report._told import Told
@@ -125,3 +126,10 @@ def test_the_summary_has_both(tmp_path: Path) -> None:
     found = summary.summarise(tmp_path)
     assert found["methods"]["chosen"] == "lora (rank 2)"
     assert found["curve"]["twice"]["value"] == 0.028
+
+
+def test_the_command_ends_with_a_line_on_each(tmp_path: Path) -> None:
+    told(tmp_path, methods={**methods(), "why": "lora is enough"}, curve=curve())
+    lines = _runs._lines(summary.summarise(tmp_path), tmp_path, tmp_path / "index.html")
+    assert "method   lora is enough" in lines
+    assert "labels   Twice the labels (2,000) would bring about +2.8 points" in lines

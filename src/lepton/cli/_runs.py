@@ -1,6 +1,7 @@
 """What commands share that take a recipe down the road: the research side where it is installed, the run, the print."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,14 @@ def road(command: str) -> ModuleType:
     except ModuleNotFoundError as error:
         raise MissingExtra(f"lepton {command} needs {error.name}, which is not installed", "train") from error
     return _road
+
+
+def led(command: str, work: Callable[[ModuleType], int]) -> int:
+    """The exit code of `work(road)`, which the first of the processes that a launcher started does; the others help."""
+    found = road(command)
+    from lepton.training import processes
+
+    return processes.led(lambda: work(found))
 
 
 def go(recipe: "Recipe", folder: Path, args: argparse.Namespace, *, until: str | None = None) -> int:
