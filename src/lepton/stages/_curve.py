@@ -149,7 +149,7 @@ class _Curve:
         few = self.data.learning(records)
         candidate = replace(self.result.ready.candidate, train=self._settings(len(records)))
         row = {"share": share, "records": len(records), "note": self._note(share)}
-        self.stage.progress.say(f"learning curve: {len(records):,} records")
+        self.stage.progress.say(f"learning curve: {len(records):,} of {len(self.data.train):,} records")
         checkpoint = f"share-{share:g}"
         try:
             begun = _candidate.ready(self.stage, few, candidate)
