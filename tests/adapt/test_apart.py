@@ -25,7 +25,7 @@ class _Plain(nn.Module):
 
 
 def test_a_recurrent_network_is_fed_what_lora_trained(make, tmp_path: Path) -> None:
-    backbone, module = make("recurrent"), plugins.load("adapt", "lora")
+    backbone, module = make("recurrent", preset="tiny", bidirectional=False), plugins.load("adapt", "lora")
     how = module.adapt(backbone.network, backbone.head, **settings.settle(module.adapt, {"rank": 2}, "adapt"))
     backbone.train(list(how.still))
     trained = _adapt.tensors(backbone.network, how)
