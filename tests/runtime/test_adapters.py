@@ -4,7 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
+import onnx
 import pytest
 from onnxruntime import AdapterFormat
 
@@ -46,6 +48,21 @@ def test_views_share_the_network_and_what_encodes(app: App) -> None:
     assert moods._graphs["model"]._session is app._graphs["model"]._session
     assert moods._encode is app._encode
     assert moods.bundle.id == app.bundle.id
+
+
+def test_an_app_that_comes_instead_shares_the_same_network_alone(app: App, tmp_path: Path) -> None:
+    bundle = app.with_adapter("moods").bundle
+    kept: dict[str, bytes | Path] = {name: bundle.path(name) for name in bundle.manifest.files}
+    fewer = msgspec.structs.replace(bundle.manifest, adapters={"moods": bundle.manifest.adapters["moods"]})
+    manifest.write(tmp_path / "fewer", fewer, kept)
+    new = load(tmp_path / "fewer", instead=app)
+    assert new._graphs["model"]._session is app._graphs["model"]._session
+    assert (new.adapters, new.predict(TEXT)) == (["moods"], app.with_adapter("moods").predict(TEXT))
+    graph = onnx.load(bundle.path("model.onnx"))
+    graph.doc_string = "another"
+    manifest.write(tmp_path / "other", fewer, {**kept, "model.onnx": graph.SerializeToString()})
+    for other in (load(tmp_path / "other", instead=app), load(tmp_path / "fewer", instead=app, threads=2)):
+        assert other._graphs["model"]._session is not app._graphs["model"]._session
 
 
 def test_threads_may_ask_different_adapters_at_once(app: App) -> None:
@@ -99,7 +116,5 @@ def test_golden_answers_are_those_of_the_chosen_adapter(app: App) -> None:
 
 
 def _initializer(app: App, name: str) -> np.ndarray:
-    import onnx
-
     graph = onnx.load(app.bundle.path("model.onnx")).graph
     return next(onnx.numpy_helper.to_array(value) for value in graph.initializer if value.name == name)

@@ -274,8 +274,13 @@ def _links(folder: Path, name: str) -> bool:
 
 
 def _needed(manifest: Manifest) -> list[str]:
-    """Graphs, the weights stored beside them (`model.onnx.data`), adapters, and the transform's files."""
-    graphs = {graph.file for graph in manifest.graphs.values()}
-    beside = {name for name in manifest.files if any(name.startswith(f"{graph}.") for graph in graphs)}
+    """The network's files, adapters, and the transform's files."""
     adapters = {adapter.file for adapter in manifest.adapters.values()}
-    return sorted({*graphs, *beside, *adapters, *manifest.transform.files})
+    return sorted({*network_files(manifest), *adapters, *manifest.transform.files})
+
+
+def network_files(manifest: Manifest) -> dict[str, str]:
+    """The sha256 of the graphs and of the weights stored beside them (`model.onnx.data`), by their paths."""
+    graphs = tuple(graph.file for graph in manifest.graphs.values())
+    beside = tuple(f"{graph}." for graph in graphs)
+    return {name: known for name, known in manifest.files.items() if name in graphs or name.startswith(beside)}

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lepton.bundle.manifest import Bundle, Manifest, read
+from lepton.bundle.manifest import Bundle, Manifest, network_files, read
 from lepton.core import plugins
 from lepton.core.errors import BadInput, UserError
 from lepton.core.types import Arrays, Files, Raw
@@ -165,21 +165,25 @@ class App:
         return finish(answer, raw) if finish and raw is not None else answer
 
 
-def load(folder: str | Path, *, threads: int = 1) -> App:
+def load(folder: str | Path, *, threads: int = 1, instead: App | None = None) -> App:
     """Load the app in `folder` (an app folder, or a run folder that holds one) with `threads` threads.
 
-    Every file is hashed and compared with the manifest. Raises UserError when something is missing or was changed.
+    Every file is hashed and compared with the manifest. Where it comes `instead` of an app with the same network under
+    other adapters, that network stays open and is shared. Raises UserError when something is missing or was changed.
     """
-    return open_bundle(read(find(Path(folder))), threads=threads)
+    return open_bundle(read(find(Path(folder))), threads=threads, instead=instead)
 
 
-def open_bundle(bundle: Bundle, *, threads: int = 1) -> App:
-    """Make an App of a bundle that was read."""
+def open_bundle(bundle: Bundle, *, threads: int = 1, instead: App | None = None) -> App:
+    """Make an App of a bundle that was read; `instead` as in `load`."""
     manifest = bundle.manifest
     task = plugins.load("tasks", manifest.task)
     transform = plugins.load("transforms", manifest.transform.name)
     _check_modality(task.MODALITY, transform.MODALITY)
-    graphs = {name: Graph(bundle.path(graph.file), threads=threads) for name, graph in manifest.graphs.items()}
+    if instead is not None and instead.threads == threads and _same_network(bundle, instead.bundle):
+        graphs = instead._graphs
+    else:
+        graphs = {name: Graph(bundle.path(graph.file), threads=threads) for name, graph in manifest.graphs.items()}
     app = App(
         bundle=bundle,
         modality=task.MODALITY,
@@ -191,6 +195,13 @@ def open_bundle(bundle: Bundle, *, threads: int = 1) -> App:
         _settings=_settings(manifest),
     )
     return app.with_adapter(app.adapters[0]) if app.adapters else app
+
+
+def _same_network(new: Bundle, old: Bundle) -> bool:
+    """Whether two apps with adapters have the same graphs, to the byte."""
+    both = (new.manifest, old.manifest)
+    graphs, other = ((manifest.graphs, network_files(manifest)) for manifest in both)
+    return all(manifest.adapters for manifest in both) and graphs == other
 
 
 def _settings(manifest: Manifest) -> dict[str, Any]:

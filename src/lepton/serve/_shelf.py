@@ -105,7 +105,7 @@ class Shelf:
         await asyncio.gather(*(engine.drained() for engine in self._engines.values()), *self._draining)
 
     def _checked(self, name: str, old: App) -> Group:
-        app = load(self._folders[name], threads=old.threads)
+        app = load(self._folders[name], threads=old.threads, instead=old)
         if app.task != old.task:
             rule = f"{name} answers {old.task}, and its clients count on that"
             raise UserError(
