@@ -10,6 +10,7 @@ the processor, by the time that a few steps of another model took. ANSWERED gets
 
 import json
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -41,10 +42,12 @@ def _trained(encoder: str, examples: list[tuple[str, str]], steps: int) -> tuple
         {"text": [text for text, _ in examples], "label": [names.index(label) for _, label in examples]}
     )
     model = SetFitModel.from_pretrained(encoder, labels=names, device="cpu")
-    settings = TrainingArguments(max_steps=steps, seed=0, show_progress_bar=False, report_to="none")
-    began = time.process_time()
-    Trainer(model=model, args=settings, train_dataset=given).train()
-    return model, time.process_time() - began
+    told = {"seed": 0, "show_progress_bar": False, "report_to": "none", "save_strategy": "no"}
+    with tempfile.TemporaryDirectory() as folder:
+        settings = TrainingArguments(output_dir=folder, max_steps=steps, **told)
+        began = time.process_time()
+        Trainer(model=model, args=settings, train_dataset=given).train()
+        return model, time.process_time() - began
 
 
 if __name__ == "__main__":
