@@ -80,22 +80,11 @@ def choose(stage: Stage, data: Data, candidate: Candidate) -> tuple[Result, dict
     comparison = _Comparison(stage, data, candidate, Ledger(stage.scratch / "methods.jsonl"))
     asked = stage.recipe["adapt"]
     rows = list(comparison.rows(asked["methods"], 60 * asked["budget"]))
-    tried = [row for row in rows if row["metric"] is not None]
-    if not tried:
-        told = "; ".join(f"{row['name']}: {row['note']}" for row in rows)
-        raise UserError(
-            "No method of adaptation could be tried",
-            rule="One of them at least must fit the network, and train",
-            received=told,
-            remedy="Name others in adapt.methods",
-        )
-    known = [_worth.Tried(row["name"], row["trained"], comparison.table(row["method"])) for row in tried]
-    judged = _worth.judged(data.metric, known, seed=data.seed)
-    told_rows = [{**row, **verdict} for row, verdict in zip(tried, judged, strict=True)]
-    chosen = next(row for row in told_rows if row["chosen"])
-    why = _worth.why(told_rows, len(data.validation)) + _left_out(rows)
+    judged = comparison.judged(rows)
+    chosen = next(row for row in judged if row["chosen"])
+    why = _worth.why(judged, len(data.validation)) + _left_out(rows)
     stage.progress.say(why)
-    shown = [*told_rows, *(row for row in rows if row["metric"] is None)]
+    shown = [*judged, *(row for row in rows if row["metric"] is None)]
     return comparison.result(chosen), {
         "rows": [{key: value for key, value in row.items() if key != "history"} for row in shown],
         "chosen": chosen["name"],
@@ -173,6 +162,20 @@ class _Comparison:
         answered = table(self.data, start)
         np.save(place / "table.npy", answered)
         return float(plugins.load("metrics", self.data.metric).score(answered))
+
+    def judged(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The rows of what was trained, with how they compare. Raises UserError where nothing was."""
+        tried = [row for row in rows if row["metric"] is not None]
+        if not tried:
+            raise UserError(
+                "No method of adaptation could be tried",
+                rule="One of them at least must fit the network, and train",
+                received="; ".join(f"{row['name']}: {row['note']}" for row in rows),
+                remedy="Name others in adapt.methods",
+            )
+        known = [_worth.Tried(row["name"], row["trained"], self.table(row["method"])) for row in tried]
+        verdicts = _worth.judged(self.data.metric, known, seed=self.data.seed)
+        return [{**row, **verdict} for row, verdict in zip(tried, verdicts, strict=True)]
 
     def table(self, method: Method) -> np.ndarray:
         """The table that was kept of a method."""
