@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from safetensors.torch import load_file
 from lepton.core.errors import Faults, UserError
 from lepton.core.ledger import facts
 from lepton.stages import _adapt, _model, _recipe, _road
+from lepton.training import loop
 
 RECIPE = """
 [app]
@@ -187,3 +189,21 @@ def test_contrastive_tuning_has_its_own_epochs_and_keeps_no_adapter(base: Path) 
     assert told["validation"] == max(row["metric"] for row in told["history"]) > 0.9
     assert "adapter" not in told["adapt"]
     assert told["adapt"]["trained"] == told["adapt"]["weights"]
+
+
+def test_killed_contrastive_tuning_goes_on_to_the_same_weights(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sets, kept, saves = ["adapt={name='contrastive',epochs=3}", "data.shots=6"], loop._save, []
+
+    def save(*given: Any) -> None:
+        kept(*given)
+        saves.append(given)
+        if len(saves) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "_save", save)
+    with pytest.raises(KeyboardInterrupt):
+        _road.run(base / "moved.toml", out=base / "killed", sets=sets, until="train")
+    _road.run(base / "moved.toml", out=base / "killed", sets=sets, until="train")
+    _road.run(base / "moved.toml", out=base / "whole", sets=sets, until="train")
+    assert len(saves) == 3 + 3
+    assert all(torch.equal(value, weights(base / "whole")[name]) for name, value in weights(base / "killed").items())
