@@ -213,20 +213,28 @@ def test_a_base_that_has_become_another_is_refused(runs: Path, tmp_path: Path) -
         _join.join({"odd": odd}, tmp_path / "app", name="app")
 
 
-@pytest.mark.parametrize(("steps", "threshold"), [([], 0.7), ([{"name": "int8_static"}], None)])
-def test_the_decode_of_an_app_is_taken_where_it_holds_the_network_as_trained(
-    runs: Path, tmp_path: Path, steps: list[Any], threshold: float | None
+PLAIN = {"name": "softmax", "threshold": 0.7}
+FAR = {"name": "softmax", "abstain": {"score": "distance", "threshold": 2.0}}
+
+
+@pytest.mark.parametrize(
+    ("steps", "decode", "left"),
+    [([], PLAIN, []), ([{"name": "int8_static"}], PLAIN, ["threshold"]), ([], FAR, ["abstain"])],
+)
+def test_the_decode_of_an_app_is_taken_where_the_joined_network_can_give_it(
+    runs: Path, tmp_path: Path, steps: list[Any], decode: dict[str, Any], left: list[str]
 ) -> None:
     odd = changed(runs, tmp_path, "odd")
     kept = {
         "compress": ("winner.json", {"steps": steps}),
-        "evaluate": ("decode.json", {"name": "softmax", "threshold": 0.7}),
+        "evaluate": ("decode.json", decode),
     }
     for stage, (name, value) in kept.items():
         (odd / "artifacts" / f"{stage}-0").mkdir()
         (odd / "artifacts" / f"{stage}-0" / name).write_text(json.dumps(value))
         Ledger(odd / "ledger.jsonl").write("stage", stage=stage, artifact=f"{stage}-0")
-    assert Member("odd", odd).decode.get("threshold") == threshold
+    member = Member("odd", odd)
+    assert (member.left, member.decode) == (left, {key: decode[key] for key in decode if key not in left})
 
 
 def test_two_adapters_of_one_name_are_refused(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

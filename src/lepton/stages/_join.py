@@ -29,6 +29,7 @@ from lepton.runtime.app import App
 from lepton.stages import _adapt, _assemble, _encoded, _model, _origin, _plans, package
 from lepton.stages._fit import Start, Transform
 from lepton.stages._records import read_records
+from lepton.tasks._abstain import DISTANCE
 
 _LOOKED_AT = 64
 """Validation records whose logits are compared with those of the run's own network."""
@@ -99,10 +100,25 @@ class Member:
     def decode(self) -> dict[str, Any]:
         """How answers are decoded: as in the run's app where that has the network as it was trained, else plainly.
 
-        Thresholds and temperatures of a compressed network are its own.
+        Thresholds and temperatures of a compressed network are its own, and so are distances.
         """
         found: dict[str, Any] = self.described["decode"]
-        return files.read_json(self.artifact("evaluate") / "decode.json") if self.ships_it_plain else found
+        if not self.ships_it_plain:
+            return found
+        told = self._app_decode
+        # Distances are an output of that run's own graph, which the joined one does not have.
+        by_distance = (told.get("abstain") or {}).get("score") == DISTANCE
+        return {key: value for key, value in told.items() if key != "abstain" or not by_distance}
+
+    @property
+    def left(self) -> list[str]:
+        """The settings of the decode of the run's app that the adapter goes without."""
+        return sorted(self._app_decode.keys() - self.decode.keys()) if "evaluate" in self.facts else []
+
+    @property
+    def _app_decode(self) -> dict[str, Any]:
+        found: dict[str, Any] = files.read_json(self.artifact("evaluate") / "decode.json")
+        return found
 
     @property
     def ships_it_plain(self) -> bool:
@@ -144,6 +160,9 @@ def join(runs: Mapping[str, Path], out: Path, *, name: str, progress: Progress |
     told = progress or Silent()
     members = [Member(key, run) for key, run in runs.items()]
     _fit_together(members)
+    for member in members:
+        if member.left:
+            told.say(f"{member.name} goes without the {', '.join(member.left)} of its run's own app")
     with TemporaryDirectory() as place:
         told.say(f"exporting the network that {len(members)} adapters share")
         work = _Work(members, name, Path(place))
