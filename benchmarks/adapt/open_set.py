@@ -1,6 +1,6 @@
 """Questions that no intent covers: banking77 with 20 of its 77 intents left out of training.
 
-Usage: python benchmarks/adapt/open_set.py [choose] [measure]
+Usage: python benchmarks/adapt/open_set.py [choose] [measure] [TUNING ...]
 
 20 intents are drawn by a seed and left out. To choose how the encoder is tuned and which score tells known from unknown
 ("choose"), 14 more of the remaining 57 are left out for a while: their training questions are the unknown ones, and
@@ -38,10 +38,10 @@ from lepton.core.ledger import facts
 from lepton.core.types import Record
 from lepton.metrics import _open_set
 from lepton.runtime import app as apps
-from lepton.runtime.evaluate import with_logits
+from lepton.runtime.evaluate import with_outputs
 from lepton.stages import _encoded, _model, _road, _unknown
 from lepton.stages._records import read_records
-from lepton.tasks._abstain import SCORES, likeness
+from lepton.tasks._abstain import DISTANCE, SCORES, likeness
 
 LEFT_OUT, SET_ASIDE = 20, 14
 KEEP = 0.95
@@ -64,7 +64,7 @@ split = {{ validation = 0.1 }}
 {compress}
 
 [evaluate]
-abstain = {{ keep = {keep}, score = "probability" }}
+abstain = {{ keep = {keep}, score = "{score}" }}
 """
 
 _ENCODER = """[model]
@@ -72,7 +72,7 @@ name = "hub"
 hub = "{hub}"
 
 [train]
-epochs = 4
+epochs = 3
 lr = 2e-4
 smoothing = {smoothing}
 precision = "bf16"
@@ -87,7 +87,7 @@ Score = Callable[["Seen", str], np.ndarray]
 
 def tunings() -> dict[str, str]:
     """[model] and [train] of each way to come to a classifier."""
-    contrastive = '\n[adapt]\nname = "contrastive"\nepochs = 4\nlr = 2e-4\n'
+    contrastive = '\n[adapt]\nname = "contrastive"\nepochs = 3\nlr = 2e-4\n'
     return {
         "all weights": _ENCODER.format(hub=encoder(), smoothing=0.0, more=""),
         "bag of words": '[model]\nname = "bag"\n\n[train]\nthreads = 1\n',
@@ -160,7 +160,7 @@ def ways() -> dict[str, Score]:
     """Every score by name."""
 
     def of_logits(name: str) -> Score:
-        return lambda seen, part: likeness(seen.logits(part), name)
+        return lambda seen, part: likeness({"logits": seen.logits(part)}, name)
 
     distances = {"class means": distance, "class means, relative": relative, "nearest question": nearest}
     return {**{name: of_logits(name) for name in SCORES}, **distances, "probability + nearest": together}
@@ -182,8 +182,9 @@ def main(asked: Sequence[str]) -> None:
     if not DATA.is_dir():
         sys.exit(f"The data sets are not at {DATA}")
     left, aside = intents()
-    for what in asked or ("choose", "measure"):
-        for row in choose(left, aside) if what == "choose" else measure(left):
+    names = [name for name in asked if name in tunings()] or list(tunings())
+    for what in [each for each in asked if each in ("choose", "measure")] or ("choose", "measure"):
+        for row in choose(names, left, aside) if what == "choose" else measure(left):
             known = {**_known(), (row["what"], row["tuning"], row["score"]): row}
             table = [{column: each.get(column, "") for column in (*COLUMNS, *MORE)} for each in known.values()]
             keep("open_set", table, left_out=left, set_aside=aside)
@@ -195,10 +196,10 @@ def _known() -> dict[tuple[str, str, str], dict[str, Any]]:
     return {(row["what"], row["tuning"], row["score"]): row for row in rows}
 
 
-def choose(left: Sequence[str], aside: Sequence[str]) -> Iterator[dict[str, Any]]:
+def choose(names: Sequence[str], left: Sequence[str], aside: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Rows on the intents set aside: unknown are their training questions, known those of validation."""
-    for tuning, model in tunings().items():
-        run, seconds = _run(f"choose-{tuning}", (model, [*left, *aside]), until="train")
+    for tuning in names:
+        run, seconds = _run(f"choose-{tuning}", (tunings()[tuning], [*left, *aside]), until="train")
         records = _records(run)
         records["unknown"] = [each for each in records["unknown validation"] if each.label in aside]
         del records["test"], records["unknown validation"], records["unknown test"]
@@ -209,7 +210,8 @@ def measure(left: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Rows on the intents left out: known and unknown test questions, asked of the packaged app."""
     best = chosen()
     for tuning in dict.fromkeys([best[0], "bag of words"]):
-        run, seconds = _run(f"measure-{tuning}", (tunings()[tuning], left))
+        score = best[1] if tuning == best[0] else SCORES[0]
+        run, seconds = _run(f"measure-{tuning}", (tunings()[tuning], left), score=_IN_APPS.get(score, score))
         records = _records(run)
         records["unknown"] = records["unknown test"]
         del records["unknown validation"], records["unknown test"]
@@ -217,22 +219,46 @@ def measure(left: Sequence[str]) -> Iterator[dict[str, Any]]:
             accuracy = facts(run.folder)["evaluate"]["facts"]["open_set"]["forced"]["accuracy"]["value"]
             mark = "yes" if (tuning, row["score"]) == best else ""
             yield {**row, "accuracy": accuracy, "chosen": mark}
+        yield _packaged(run, tuning, accuracy)
+
+
+def _packaged(run: _road.Run, tuning: str, accuracy: float) -> dict[str, Any]:
+    """What the app itself does by the score that it abstains by."""
+    told = facts(run.folder)["evaluate"]["facts"]["open_set"]
+    return {
+        **_row("measuring", tuning, f"the app: {told['score']}", found=told),
+        "accuracy": accuracy,
+        "chosen": "the app",
+    }
 
 
 def chosen() -> tuple[str, str]:
-    """The tuning and the score that rejected most of the intents set aside; of a bag there are no distances."""
-    rows = [row for row in _known().values() if row["what"] == "choosing"]
+    """The tuning, and the score that an app can have, with the best AUROC on the intents set aside."""
+    can = (*SCORES, *_IN_APPS)
+    rows = [row for row in _known().values() if row["what"] == "choosing" and row["score"] in can]
     best = max(rows, key=lambda row: row["AUROC"])
     return best["tuning"], best["score"]
 
 
-def _run(name: str, how: tuple[str, Sequence[str]], until: str | None = None) -> tuple[_road.Run, float | str]:
+_IN_APPS = {"class means, relative": DISTANCE}
+"""Scores that are called otherwise in recipes."""
+
+
+def _run(
+    name: str, how: tuple[str, Sequence[str]], *, until: str | None = None, score: str = SCORES[0]
+) -> tuple[_road.Run, float | str]:
     """The recipe's run, and the processor's seconds of its training; "" where that was done already."""
     model, unknown = how
     folder = RUNS / "open-set" / name.replace(" ", "-").replace(",", "")
     folder.mkdir(parents=True, exist_ok=True)
     packing = 'passes = ["fuse", "int8_dynamic"]' if "hub" in model else 'search = "none"'
-    told = {"data": DATA / "banking77", "unknown": json.dumps(list(unknown)), "keep": KEEP, "compress": packing}
+    told = {
+        "data": DATA / "banking77",
+        "unknown": json.dumps(list(unknown)),
+        "keep": KEEP,
+        "compress": packing,
+        "score": score,
+    }
     path = folder / "recipe.toml"
     path.write_text(_RECIPE.format(**told, model=model), encoding="utf-8")
     asked = {"out": folder / "run", "progress": Lines()}
@@ -258,7 +284,7 @@ def _seen(run: _road.Run, records: Mapping[str, Sequence[Record]], app: Path | N
     if app:
         asked = apps.load(app)
         parts = {
-            name: (np.stack([with_logits(asked, str(each.raw))[1] for each in records[name]]), part[1])
+            name: (np.stack([with_outputs(asked, str(each.raw))[1]["logits"][0] for each in records[name]]), part[1])
             if name != "train"
             else part
             for name, part in parts.items()
@@ -293,11 +319,15 @@ def _rows(what: str, tuning: str, seen: Seen, *, how: tuple[str, str, float | st
     for name, score in named.items():
         limit = _open_set.threshold(score(seen, "validation"), KEEP)
         found = _open_set.figures(score(seen, known), score(seen, unknown), limit, seed=0)
-        shares = {key: found[key]["value"] for key in ("rejected", "kept")}
-        ends = {f"{key} interval": _interval(found[key]) for key in shares}
-        areas = {"AUROC": found["auroc"]["value"], "interval": _interval(found["auroc"])}
-        counts = {"known": found["known"], "unknown": found["unknown"], "training s": seconds}
-        yield {"what": what, "tuning": tuning, "score": name, **areas, **shares, **ends, **counts}
+        yield {**_row(what, tuning, name, found=found), "training s": seconds}
+
+
+def _row(what: str, tuning: str, score: str, *, found: Mapping[str, Any]) -> dict[str, Any]:
+    shares = {key: found[key]["value"] for key in ("rejected", "kept")}
+    ends = {f"{key} interval": _interval(found[key]) for key in shares}
+    areas = {"AUROC": found["auroc"]["value"], "interval": _interval(found["auroc"])}
+    counts = {"known": found["known"], "unknown": found["unknown"]}
+    return {"what": what, "tuning": tuning, "score": score, **areas, **shares, **ends, **counts}
 
 
 def _interval(found: Mapping[str, float]) -> str:

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from lepton.bundle import golden, manifest
 from lepton.cli import __main__ as cli
 from lepton.runtime.app import App, load
-from lepton.runtime.evaluate import with_logits
+from lepton.runtime.evaluate import with_outputs
 from lepton.serve.application import application
 from lepton.tasks._abstain import likeness
 
@@ -24,7 +24,7 @@ TEXTS = [str(raw) for raw, _ in golden.read(manifest.read(SOURCE))]
 def app(tmp_path_factory: pytest.TempPathFactory) -> App:
     """The app of format 1, which abstains from about half of its golden inputs."""
     plain = load(SOURCE)
-    alike = sorted(float(likeness(with_logits(plain, text)[1], "margin")) for text in TEXTS)
+    alike = sorted(float(likeness(with_outputs(plain, text)[1], "margin")[0]) for text in TEXTS)
     limit = (alike[2] + alike[3]) / 2
     table = {"score": "margin", "threshold": limit, "label": "unknown", "keep": 0.9, "tail": alike[:3]}
     folder = tmp_path_factory.mktemp("abstains") / "app"

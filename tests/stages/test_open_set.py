@@ -19,7 +19,6 @@ from lepton.runtime import app as apps
 from lepton.runtime.evaluate import evaluate
 from lepton.stages import _open_set, _road, _unknown
 from lepton.stages._records import read_records
-from lepton.tasks._abstain import likeness
 
 WORDS = {
     "card": "card lost stolen pin blocked replacement plastic",
@@ -92,6 +91,7 @@ def test_unknown_records_are_no_class_and_stand_in_no_training(run: _road.Run) -
 def test_the_app_abstains_and_says_how(run: _road.Run) -> None:
     app = apps.load(run.app)
     table = app.manifest.decode["abstain"]
+    assert ("distance" in [output.name for output in app.manifest.outputs]) == (table["score"] == "distance")
     areas = told(run, "evaluate")["validation"]["auroc"]
     assert table["score"] == max(areas, key=areas.__getitem__)
     assert (table["label"], table["keep"]) == ("unknown", 0.95)
@@ -141,9 +141,25 @@ def test_card_report_and_summary_tell_of_it(run: _road.Run) -> None:
     assert json.dumps(found)
 
 
+def test_an_app_can_abstain_by_distance(run: _road.Run) -> None:
+    """The graph gives it, parity is of the classes that every form gives, and golden answers hold the app to it."""
+    place = run.folder.parent / "recipe.toml"
+    other = _road.run(place, out=run.folder.parent / "distance", sets=["evaluate.abstain.score='distance'"])
+    app = apps.load(other.app)
+    assert [output.name for output in app.manifest.outputs] == ["logits", "distance"]
+    assert app.manifest.decode["abstain"]["score"] == "distance"
+    assert verify.verify(other.app, app.predict) == []
+    assert all(not step["changed"] for step in told(other, "package")["parity"])
+    found = told(other, "evaluate")
+    assert found["open_set"]["score"] == "distance"
+    assert set(found["validation"]["auroc"]) == {"probability", "energy", "margin", "distance"}
+    test = read_records(other.artifacts["prepare"].folder / "records.jsonl", "test")
+    assert evaluate(other.app, test)["open_set"]["kept"] == found["open_set"]["kept"]
+
+
 def asked(logits: list[list[float]]) -> _open_set.Asked:
     records = [record(number, "validation") for number in range(len(logits))]
-    return _open_set.Asked(records, [[]] * len(logits), [np.array(row) for row in logits])
+    return _open_set.Asked(records, [[]] * len(logits), [{"logits": np.array([row])} for row in logits])
 
 
 HOW = {"classes": ["a", "b", "c"], "decode": {"name": "softmax", "temperature": 2.0}}
@@ -156,7 +172,7 @@ def test_the_score_is_the_one_that_parts_best_or_that_is_asked_for() -> None:
     table, areas = _open_set.chosen(_open_set.Abstain(), _open_set.Found(known, unknown), HOW)
     assert (table["score"], areas["energy"], table["keep"]) == ("energy", 1.0, 0.95)
     assert areas["probability"] < 1
-    energies = likeness(np.stack(known.logits), "energy", temperature=2.0)
+    energies = known.likeness(HOW, "energy")
     assert table["threshold"] == metrics.threshold(energies, 0.95)
     assert table["tail"] == sorted(energies)[: len(table["tail"])]
     settings = _open_set.Abstain(keep=0.5, score="margin", label="none of these")

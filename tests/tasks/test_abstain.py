@@ -39,20 +39,20 @@ def test_likeness_is_what_its_formulas_say(logits, temperature):
     }
     assert sorted(expected) == sorted(SCORES)
     for score, values in expected.items():
-        assert likeness(logits, score, temperature=temperature) == pytest.approx(values, rel=1e-6, abs=1e-9)
+        assert likeness({"logits": logits}, score, temperature=temperature) == pytest.approx(values, rel=1e-6, abs=1e-9)
 
 
 def test_likeness_of_huge_logits_is_finite():
     logits = np.array([[5000.0, -5000.0, 4999.0]])
-    assert likeness(logits, "probability") == pytest.approx(1 / (1 + np.exp(-1)))
-    assert likeness(logits, "energy") == pytest.approx(5000 + np.log1p(np.exp(-1)))
-    assert likeness(logits, "margin") == pytest.approx(1)
+    assert likeness({"logits": logits}, "probability") == pytest.approx(1 / (1 + np.exp(-1)))
+    assert likeness({"logits": logits}, "energy") == pytest.approx(5000 + np.log1p(np.exp(-1)))
+    assert likeness({"logits": logits}, "margin") == pytest.approx(1)
 
 
 @given(LOGITS, st.sampled_from(SCORES), st.floats(-5, 40))
 def test_one_outcome_more_whose_scores_are_a_distribution(logits, score, threshold):
     plain = answered(logits)
-    like = likeness(logits, score)
+    like = likeness({"logits": logits}, score)
     for answer, before, own in zip(answered(logits, abstain=abstain(threshold, score)), plain, like, strict=True):
         assert len(answer) == len(before) + 1
         assert sum(item["score"] for item in answer) == pytest.approx(1)
@@ -68,7 +68,7 @@ def test_one_outcome_more_whose_scores_are_a_distribution(logits, score, thresho
 
 @given(LOGITS, st.sampled_from(SCORES))
 def test_an_answer_does_not_depend_on_its_batch(logits, score):
-    how = abstain(float(np.median(likeness(logits, score))), score)
+    how = abstain(float(np.median(likeness({"logits": logits}, score))), score)
     together = answered(logits, abstain=how, temperature=1.7)
     assert together == [answered(row[None], abstain=how, temperature=1.7)[0] for row in logits]
 

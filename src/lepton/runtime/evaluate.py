@@ -49,39 +49,37 @@ def evaluate(
     }
 
 
-def with_logits(app: App, raw: Raw | Path | Files) -> tuple[Any, np.ndarray | None]:
-    """The full answer to one raw input, and the logits (C,) behind it; a BadInput and None where there is none."""
+def with_outputs(app: App, raw: Raw | Path | Files) -> tuple[Any, Arrays]:
+    """The full answer to one raw input, and the graph's outputs (1, ...) behind it; a BadInput and none of them."""
     heard: dict[str, np.ndarray] = {}
 
     def run(arrays: Arrays) -> Arrays:
         heard.update(app.run(arrays))
         return heard
 
-    answer = app.attempt([raw], run=run)[0]
-    return answer, heard["logits"][0] if heard else None
+    return app.attempt([raw], run=run)[0], heard
 
 
-def _answers(app: App, records: Sequence[Record], progress: Progress) -> list[tuple[Any, np.ndarray | None]]:
-    """Answers, and of an app that abstains the logits behind each."""
-    found: list[tuple[Any, np.ndarray | None]] = []
+def _answers(app: App, records: Sequence[Record], progress: Progress) -> list[tuple[Any, Arrays]]:
+    """Answers, and of an app that abstains the outputs behind each."""
+    found: list[tuple[Any, Arrays]] = []
     with progress.bar("evaluate", len(records)) as bar:
         for start in range(0, len(records), _TOGETHER):
             # The records' own raw inputs are handed over, so a file that is gone or broken is a bad input, not an end.
             chunk = [record.raw for record in records[start : start + _TOGETHER]]
             if app.manifest.decode.get("abstain"):
-                found += [with_logits(app, raw) for raw in chunk]
+                found += [with_outputs(app, raw) for raw in chunk]
             else:
-                found += [(answer, None) for answer in app.attempt(chunk)]
+                found += [(answer, {}) for answer in app.attempt(chunk)]
             bar.step(len(chunk))
     return found
 
 
-def _open(app: App, answered: Sequence[tuple[Label, Any, np.ndarray | None]], seed: int) -> dict[str, Any]:
+def _open(app: App, answered: Sequence[tuple[Label, Any, Arrays]], seed: int) -> dict[str, Any]:
     """What abstaining does to known and unknown records."""
     decode, classes = app.manifest.decode, app.manifest.classes
     abstain, temperature = decode["abstain"], float(decode.get("temperature") or 1.0)
-    logits = np.stack([found for *_, found in answered if found is not None])
-    alike = likeness(logits, abstain["score"], temperature=temperature)
+    alike = np.concatenate([likeness(each, abstain["score"], temperature=temperature) for *_, each in answered])
     inside = np.array([label in classes for label, *_ in answered])
     outside = sorted({str(label) for label, *_ in answered} - set(classes))
     found = _open_set.figures(alike[inside], alike[~inside], abstain["threshold"], seed=seed)

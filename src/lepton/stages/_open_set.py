@@ -9,13 +9,13 @@ import numpy as np
 from lepton.core import plugins
 from lepton.core.errors import UserError
 from lepton.core.settings import Range
-from lepton.core.types import Record
+from lepton.core.types import Arrays, Record
 from lepton.metrics import _answers, _open_set
 from lepton.runtime.app import App
-from lepton.runtime.evaluate import with_logits
+from lepton.runtime.evaluate import with_outputs
 from lepton.stages import _previews, _scores
 from lepton.stages._stage import Stage
-from lepton.tasks._abstain import SCORES, likeness
+from lepton.tasks._abstain import DISTANCE, SCORES, likeness
 
 KEEP = 0.95
 """The share of known samples to keep where the data have unknown records and the recipe is silent."""
@@ -29,33 +29,34 @@ class Abstain:
 
     keep: share of the known samples that are answered all the same; left out, 0.95 where the data have unknown
     records, and else nothing is abstained from. score: what a sample's likeness to the known is taken from ("auto":
-    what parts known and unknown validation records best, the probability where there are none). label: what stands in
-    the place of a class.
+    what parts known and unknown validation records best, the probability where there are none); "distance" is that of
+    features from those of the classes, and one more output of the graph. label: what stands in the place of a class.
     """
 
     keep: Annotated[float, Range(0, 1)] | None = None
-    score: Literal["auto", "probability", "energy", "margin"] = "auto"
+    score: Literal["auto", "probability", "energy", "margin", "distance"] = "auto"
     label: str = "unknown"
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Records, the full answer to each, and the logits behind it (C,)."""
+    """Records, the full answer to each, and the graph's outputs behind it (1, ...)."""
 
     records: Sequence[Record]
     answers: Sequence[Any]
-    logits: Sequence[np.ndarray]
+    outputs: Sequence[Arrays]
 
     @classmethod
     def of(cls, app: App, records: Sequence[Record]) -> "Asked":
         """Ask the app one by one."""
-        pairs = [with_logits(app, record.read()) for record in records]
-        return cls(records, [answer for answer, _ in pairs], [logits for _, logits in pairs if logits is not None])
+        pairs = [with_outputs(app, record.read()) for record in records]
+        return cls(records, [answer for answer, _ in pairs], [outputs for _, outputs in pairs])
 
     def likeness(self, how: Mapping[str, Any], score: str) -> np.ndarray:
         """How much each looks known; `how` has the `decode` with its temperature."""
         temperature = float(how["decode"].get("temperature") or 1.0)
-        return likeness(np.stack(self.logits), score, temperature=temperature) if self.logits else np.zeros(0)
+        each = [likeness(outputs, score, temperature=temperature) for outputs in self.outputs]
+        return np.concatenate(each) if each else np.zeros(0)
 
 
 @dataclass(frozen=True)
@@ -84,14 +85,14 @@ def chosen(asked: Abstain, found: Found, how: Mapping[str, Any]) -> tuple[dict[s
     if asked.label in how["classes"]:
         rule = "It must be the name of no class"
         raise UserError("[evaluate.abstain.label] is a class", rule=rule, received=asked.label)
-    alike = {score: found.likeness(how, score) for score in SCORES}
+    known = (*SCORES, DISTANCE) if all(DISTANCE in outputs for outputs in found.known.outputs) else SCORES
+    alike = {score: found.likeness(how, score) for score in known}
     areas = {score: _open_set.area(*pair) for score, pair in alike.items() if len(pair[1])}
     score = asked.score if asked.score != "auto" else max(areas, key=areas.__getitem__, default=SCORES[0])
     keep = KEEP if asked.keep is None else asked.keep
-    known = alike[score][0]
-    limit = _open_set.threshold(known, keep)
+    limit = _open_set.threshold(alike[score][0], keep)
     table = {"score": score, "threshold": limit, "label": asked.label, "keep": keep}
-    return {**table, "tail": _open_set.tail(known, limit)}, areas
+    return {**table, "tail": _open_set.tail(alike[score][0], limit)}, areas
 
 
 def told(stage: Stage, found: Found, how: Mapping[str, Any]) -> dict[str, Any]:

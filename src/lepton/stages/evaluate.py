@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from lepton.core import files
+from lepton.core.errors import UserError
 from lepton.core.types import Record
 from lepton.runtime import app as apps
 from lepton.stages import (
     _assemble,
+    _distance,
     _label_scores,
     _leak_scores,
     _open_set,
@@ -23,6 +25,7 @@ from lepton.stages import (
 from lepton.stages._plans import REFERENCE
 from lepton.stages._records import read_records
 from lepton.stages._stage import Stage
+from lepton.tasks._abstain import DISTANCE
 
 SECTION = "evaluate"
 AFTER = ("prepare", "train", "compress")
@@ -51,7 +54,10 @@ def inputs(recipe: Mapping[str, Any]) -> Any:
 
 
 def run(stage: Stage) -> None:
-    """Write `decode.json` (the decode with its operating point) and tell the scores; reads the test split once."""
+    """Write `decode.json` (the decode with its thresholds) and tell the scores; reads the test split once.
+
+    Where the app abstains by a distance, `model.onnx` is the winner's graph with that as one more output.
+    """
     work = _Work.of(stage)
     decode, areas = work.decode()
     winner, reference = work.app(work.winner["folder"], decode), work.app(f"plans/{REFERENCE}")
@@ -96,6 +102,8 @@ class _Work:
     def app(self, folder: str, decode: Mapping[str, Any] | None = None) -> apps.App:
         """The app of a candidate that the compress stage kept in `folder`, in the scratch folder."""
         candidate = _plans.load(self.stage.parents["compress"] / folder)
+        if folder == self.winner["folder"] and self.graph.exists():
+            candidate = candidate.with_graph(self.graph)
         place = self.stage.scratch / f"app-{Path(folder).name}-{len(decode or {})}"
         _assemble.write(place, _assemble.Parts("evaluated", self.stage.task, decode), candidate)
         return apps.load(place)
@@ -117,9 +125,33 @@ class _Work:
             answers = _answered(self.app(self.winner["folder"], plain), validation)
             full["threshold"] = _scores.threshold(asked.operating_point, (validation, answers), self.classes)
         if asked.abstain.keep is not None or unknown or self.unknown("test"):
+            self.measure_distances(explicit=asked.abstain.score == DISTANCE, known_only=not unknown)
             found = _open_set.Found.of(self.app(self.winner["folder"], plain), validation, unknown)
             full["abstain"], areas = _open_set.chosen(asked.abstain, found, {"classes": self.classes, "decode": plain})
+            if full["abstain"]["score"] != DISTANCE:
+                self.graph.unlink(missing_ok=True)
         return full, areas
+
+    @property
+    def graph(self) -> Path:
+        """The winner's graph with distances, where it has some."""
+        return self.stage.folder / "model.onnx"
+
+    def measure_distances(self, *, explicit: bool, known_only: bool) -> None:
+        """Write `graph` where distances are asked for, or could turn out best.
+
+        Raises UserError where they are asked for and cannot be had, or make the app larger than its contract allows.
+        """
+        if not explicit and (known_only or self.stage.settings.abstain.score != "auto"):
+            return
+        candidate = _plans.load(self.stage.parents["compress"] / self.winner["folder"])
+        try:
+            _distance.with_likeness(candidate, self.graph, (self.records("train"), self.stage.seed))
+            _distance.fits(self.app(self.winner["folder"]), self.stage.recipe["contract"])
+        except UserError:
+            self.graph.unlink(missing_ok=True)
+            if explicit:
+                raise
 
     def baselines(self, test: Sequence[Record]) -> list[dict[str, Any]]:
         """Majority and linear baselines on the same test records."""

@@ -17,6 +17,7 @@ from lepton.stages import _assemble, _card, _encoded, _figures, _model, _plans, 
 from lepton.stages._plans import REFERENCE, Plan
 from lepton.stages._records import read_records
 from lepton.stages._stage import Stage
+from lepton.tasks._abstain import DISTANCE
 
 SECTION = "package"
 AFTER = ("prepare", "train", "compress", "evaluate")
@@ -55,7 +56,7 @@ def run(stage: Stage) -> None:
     """Write `app/`, the folder that is served, and tell its parity."""
     work = _Work.of(stage)
     validation = read_records(stage.parents["prepare"] / "records.jsonl", "validation")
-    served = work.app(work.winner["folder"])
+    served = work.app(work.winner["folder"], work.decode)
     stage.fact(parity=_parity(work.forms(served), validation[: stage.settings.parity]))
     kept = _golden(stage, served, validation)
     more = {"contract": work.contract(), "machine": machine.fingerprint(), "provenance": work.provenance()}
@@ -82,16 +83,26 @@ class _Work:
         return cls(stage, stage.read("evaluate", "decode.json"), stage.read("compress", "winner.json"))
 
     def candidate(self, folder: str) -> Candidate:
-        """A candidate that the compress stage kept."""
-        return _plans.load(self.stage.parents["compress"] / folder)
+        """A candidate that the compress stage kept; the winner's graph has distances where it abstains by them."""
+        found, measured = (
+            _plans.load(self.stage.parents["compress"] / folder),
+            self.stage.parents["evaluate"] / "model.onnx",
+        )
+        return found.with_graph(measured) if folder == self.winner["folder"] and measured.exists() else found
+
+    @property
+    def compared(self) -> Mapping[str, Any]:
+        """The decode that every form of the model has: distances are an output of the graph that is served alone."""
+        by = (self.decode.get("abstain") or {}).get("score")
+        return {key: value for key, value in self.decode.items() if key != "abstain" or by != DISTANCE}
 
     def parts(self, more: Mapping[str, Any]) -> _assemble.Parts:
         return _assemble.Parts(self.stage.recipe["app"]["name"], self.stage.task, self.decode, more)
 
-    def app(self, folder: str) -> App:
+    def app(self, folder: str, decode: Mapping[str, Any]) -> App:
         """The app around a kept candidate, in the scratch folder."""
-        place = self.stage.scratch / f"app-{Path(folder).name}"
-        _assemble.write(place, self.parts({}), self.candidate(folder))
+        place = self.stage.scratch / f"app-{Path(folder).name}-{len(decode)}"
+        _assemble.write(place, replace(self.parts({}), decode=decode), self.candidate(folder))
         return apps.load(place)
 
     def forms(self, served: App) -> dict[str, Form]:
@@ -101,15 +112,16 @@ class _Work:
         named = "as it was brought" if hasattr(network.body, "graph") else "PyTorch"
         forms = {named: self._torch(replace(self.candidate(reference), network=network))}
         if winner != reference:
-            forms[REFERENCE] = self.app(reference).predict
+            forms[REFERENCE] = self.app(reference, self.compared).predict
         if Plan(tuple(self.winner["steps"])).network:
             forms[f"{self.winner['plan']} in PyTorch"] = self._torch(self.candidate(winner))
-        return {**forms, f"{self.winner['plan']} (served)": served.predict}
+        last = served if self.compared == self.decode else self.app(winner, self.compared)
+        return {**forms, f"{self.winner['plan']} (served)": last.predict}
 
     def _torch(self, candidate: Candidate) -> Form:
         name, fitted = candidate.transform
         collate = plugins.load("transforms", name).collate
-        how = {**candidate.described, "decode": self.decode, "task": self.stage.task, "collate": collate}
+        how = {**candidate.described, "decode": self.compared, "task": self.stage.task, "collate": collate}
         engine = _model.TorchRun(candidate.network, candidate.described["inputs"])  # type: ignore[arg-type]
         encode = _encoded.encoder(name, fitted)
         return lambda raws: _model.answers(engine, [encode(raw) for raw in raws], how)

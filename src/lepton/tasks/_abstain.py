@@ -10,17 +10,24 @@ from typing import Any
 
 import numpy as np
 
+from lepton.core.types import Arrays
+
 SCORES = ("probability", "energy", "margin")
-"""What likeness is taken from; the first where no unknown records are there to choose by."""
+"""What likeness is taken from where logits are all there is; the first where nothing unknown is there to choose by."""
+
+DISTANCE = "distance"
+"""One more, where the graph has an output of this name."""
 
 
-def likeness(logits: np.ndarray, score: str, *, temperature: float = 1.0) -> np.ndarray:
-    """How much samples look like what the classes cover, float64 (B,): higher is more, each by its own logits (B, C).
+def likeness(outputs: Arrays, score: str, *, temperature: float = 1.0) -> np.ndarray:
+    """How much samples look like what the classes cover, float64 (B,): higher is more, each by its own outputs.
 
-    With z the logits over the temperature T: "probability" is the largest softmax(z), "energy" T log sum exp(z), and
-    "margin" the distance from the largest of z to the next.
+    With z the logits (B, C) over the temperature T: "probability" is the largest softmax(z), "energy" T log sum exp(z),
+    and "margin" the distance from the largest of z to the next. "distance" (B,) is what the graph itself says.
     """
-    scaled = np.asarray(logits, np.float64) / temperature
+    if score == DISTANCE:
+        return np.asarray(outputs[DISTANCE], np.float64)
+    scaled = np.asarray(outputs["logits"], np.float64) / temperature
     top = scaled.max(-1)
     if score == "margin":
         first_two = np.partition(scaled, -2, axis=-1)

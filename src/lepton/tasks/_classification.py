@@ -48,17 +48,18 @@ def answer(run: Callable[[Arrays], Arrays], arrays: Arrays, settings: Mapping[st
     `abstain` (a table, default None) adds the outcome that no class fits: see `_abstain.outcome`.
     """
     names, decode = settings["classes"], settings.get("decode") or {}
-    logits, temperature = run(arrays)["logits"], float(decode.get("temperature") or 1.0)
+    outputs, temperature = run(arrays), float(decode.get("temperature") or 1.0)
+    logits = outputs["logits"]
     if len(names) <= _FEW:
         rows = [_softmax(row, temperature) for row in logits.tolist()]
     else:
         rows = softmax(logits, temperature=temperature).tolist()
     threshold = decode.get("threshold") if len(names) == 2 else None
-    answers = [[{"label": names[at], "score": row[at]} for at in _order(row, threshold)] for row in rows]
+    answers: list[Answer] = [[{"label": names[at], "score": row[at]} for at in _order(row, threshold)] for row in rows]
     abstain = decode.get("abstain")
     if not abstain:
         return answers
-    alike = likeness(logits, abstain["score"], temperature=temperature).tolist()
+    alike = likeness(outputs, abstain["score"], temperature=temperature).tolist()
     return [outcome(own, like, abstain) for own, like in zip(answers, alike, strict=True)]
 
 
