@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 from lepton.core import plugins
-from lepton.core.errors import UserError
+from lepton.core.errors import Ended, UserError
 
 _INTERRUPTED = 130
 
@@ -29,6 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _dispatch(given)
         sys.stdout.flush()
         return code
+    except Ended as error:
+        return error.exit_code
     except UserError as error:
         print(f"lepton: {error.message}", file=sys.stderr)
         return error.exit_code

@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from lepton.cli import _runs
@@ -35,7 +36,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Write a recipe around the model, run it, and print what came out as `lepton run` does."""
-    road = _runs.road("compress")
+    return _runs.led("compress", lambda road: _compress(road, args))
+
+
+def _compress(road: ModuleType, args: argparse.Namespace) -> int:
     import tomli_w
 
     from lepton.core import files

@@ -1,6 +1,7 @@
 """`lepton run`: a recipe down the road, from data to app."""
 
 import argparse
+from types import ModuleType
 
 from lepton.cli import _runs
 
@@ -17,6 +18,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run it, write the report, and print what came out."""
-    road = _runs.road("run")
+    return _runs.led("run", lambda road: _run(road, args))
+
+
+def _run(road: ModuleType, args: argparse.Namespace) -> int:
     recipe = road.check(args.recipe, args.set)
     return _runs.go(recipe, road.folder_for(recipe, args.out), args, until=args.until)

@@ -45,6 +45,14 @@ class ContractNotKept(UserError):
     exit_code = 3
 
 
+class Ended(UserError):
+    """Raised in a process that helped another, which has told why the work ended; `code` is its exit code."""
+
+    def __init__(self, what: str, *, code: int = 1) -> None:
+        super().__init__(what)
+        self.exit_code = code
+
+
 class Faults(UserError):
     """Several mistakes at once, each a `UserError` with its own place."""
 

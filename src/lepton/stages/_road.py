@@ -24,6 +24,7 @@ from lepton.formats import _read
 from lepton.stages import prepare
 from lepton.stages._recipe import Recipe, load
 from lepton.stages._stage import Stage
+from lepton.training import processes
 
 LIBRARIES = ("numpy", "torch", "onnxruntime", "tokenizers", "pillow", "transformers", "peft")
 """Libraries whose versions change what a stage makes."""
@@ -55,8 +56,17 @@ def run(
 
     Finished stages whose inputs have not changed are skipped; a killed one goes on from its checkpoint or journal.
     `until` names the last stage to run. Raises Faults for a wrong recipe and ContractNotKept where nothing keeps
-    the contract.
+    the contract. Of the processes that a launcher started the first one walks, and the others help it to train.
     """
+    return processes.led(lambda: _walked(recipe, out, (sets, until, progress)))
+
+
+def _walked(
+    recipe: str | Path | Recipe,
+    out: str | Path | None,
+    how: tuple[Sequence[str], str | None, Progress | None],
+) -> Run:
+    sets, until, progress = how
     checked = recipe if isinstance(recipe, Recipe) else load(Path(recipe), sets)
     order = stage_order(until)
     folder = folder_for(checked, out)

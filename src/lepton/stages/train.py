@@ -65,6 +65,7 @@ def run(stage: Stage) -> None:
         validation=best.metric,
         validation_records=len(data.validation),
         seconds=best.seconds,
+        processes=max(row.get("processes", 1) for row in best.history),
         transform={"name": start.transform[0], "settings": start.transform[1].settings},
         tried=tried,
         why=_why(result, tried, data.metric),

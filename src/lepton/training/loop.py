@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from lepton.core import seeds
 from lepton.core.errors import UserError
-from lepton.core.progress import Bar, Progress
+from lepton.core.progress import Bar, Progress, Silent
 from lepton.models._objectives import Objective
-from lepton.training import devices, memory, optimizers, schedules
+from lepton.training import devices, memory, optimizers, schedules, spread
 from lepton.training.beside import Beside, caught
 from lepton.training.data import Loader, Samples
+from lepton.training.processes import Team
 from lepton.training.settings import TrainSettings, epochs_for
+from lepton.training.spread import Spread
 from lepton.training.teaching import Teacher
 
 Augment = Callable[[list[Tensor], torch.Generator], list[Tensor]]
@@ -86,32 +89,63 @@ def fit(job: Job, settings: TrainSettings) -> list[dict[str, float]]:
     network as it is. Raises UserError when the loss is not a number, and where epochs are asked for and the network has
     no weights to train.
     """
-    device = devices.choose(settings.device)
-    devices.set_threads(settings.threads)
-    with torch.no_grad():
-        job.network.to(device)  # recurrent layers gather their weights anew, which can be copied without a gradient
-    together = job.beside.together if job.beside is not None else 1
-    loader = Loader(job.samples, batch=settings.batch, seed=job.seed, together=together)
+    device, loader = _placed(job, settings)
     epochs = epochs_for(len(job.samples), settings.batch) if settings.epochs is None else settings.epochs
     if not epochs:
         return [_as_it_is(job, loader, device)]
     state, pieces = _start(job, settings, device), memory.Pieces(job.progress)
-    lean = memory.recomputed(job.network) if settings.gradient_checkpointing else nullcontext()
-    with job.progress.bar("train", epochs * len(loader)) as bar, lean:
+    helped = spread.spread(_order(job, settings, (epochs, state)), job.progress)
+    with helped as processes, job.progress.bar("train", epochs * len(loader)) as bar, _lean(job, settings):
         bar.step(len(state.history) * len(loader))
         while len(state.history) < epochs and not _stale(state.history, settings.patience):
             epoch = len(state.history)
             began = time.perf_counter()
-            loss = _epoch(job, settings, _Epoch(epoch, epochs, loader, device, bar, state, pieces))
+            processes.begin(epoch, job.network)
+            loss = _epoch(job, settings, _Epoch(epoch, epochs, loader, device, bar, state, pieces, processes))
             measured = _measured_network(job, state)
             metric = job.validate(measured)
             row = {"epoch": epoch + 1, "loss": loss, "metric": metric, "lr": _rate(state.optimizer)}
-            state.history.append({**row, "seconds": time.perf_counter() - began})
+            state.history.append({**row, "seconds": time.perf_counter() - began, **processes.told})
             _keep_best(state, measured)
             _save(job, state)
     job.network.load_state_dict(state.best)
     job.network.eval()
     return state.history
+
+
+def _placed(job: Job, settings: TrainSettings) -> tuple[torch.device, Loader]:
+    """Put the network where it is trained; that place, and the batches."""
+    device = devices.choose(settings.device)
+    devices.set_threads(settings.threads)
+    with torch.no_grad():
+        job.network.to(device)  # recurrent layers gather their weights anew, which can be copied without a gradient
+    together = job.beside.together if job.beside is not None else 1
+    return device, Loader(job.samples, batch=settings.batch, seed=job.seed, together=together)
+
+
+def _lean(job: Job, settings: TrainSettings) -> AbstractContextManager[None]:
+    return memory.recomputed(job.network) if settings.gradient_checkpointing else nullcontext()
+
+
+def _order(job: Job, settings: TrainSettings, begun: tuple[int, State]) -> Callable[[Team], None]:
+    """What the other processes do while this one trains."""
+    epochs, state = begun
+    sent = replace(job, validate=_unasked, progress=Silent())
+    return partial(follow, job=sent, settings=settings, epochs=epochs, optimizer=state.optimizer.state_dict())
+
+
+def _unasked(network: nn.Module) -> float:
+    raise RuntimeError("only the first process measures")
+
+
+def follow(team: Team, *, job: Job, settings: TrainSettings, epochs: int, optimizer: dict[str, Any]) -> None:
+    """Train as the first process does, epoch by epoch, on this one's share of each batch; it measures and keeps."""
+    device, loader = _placed(job, settings)
+    state, pieces, processes = State(_optimizer(job, settings), None), memory.Pieces(job.progress), Spread(team)
+    state.optimizer.load_state_dict(optimizer)
+    with job.progress.bar("train", 0) as bar, _lean(job, settings):
+        for epoch in processes.epochs(job.network):
+            _epoch(job, settings, _Epoch(epoch, epochs, loader, device, bar, state, pieces, processes))
 
 
 def _as_it_is(job: Job, loader: Loader, device: torch.device) -> dict[str, float]:
@@ -136,16 +170,17 @@ class _Epoch:
     bar: Bar
     state: State
     pieces: memory.Pieces
+    processes: Spread
 
 
 def _epoch(job: Job, settings: TrainSettings, run: _Epoch) -> float:
     """One pass over the data; returns the mean loss."""
-    torch.manual_seed(seeds.derive(job.seed, "epoch", run.number))
+    torch.manual_seed(seeds.derive(job.seed, "epoch", run.number, *run.processes.apart))
     random = torch.Generator().manual_seed(seeds.derive(job.seed, "augment", run.number))
     _wake(job, run.number / run.total)
     context = devices.precision(settings.precision, run.device)
     total = len(run.loader) * run.total
-    losses = []
+    losses: list[Tensor] = []
     for index, (inputs, targets, chosen) in enumerate(run.loader.epoch(run.number)):
         step = run.number * len(run.loader) + index
         _set_rate(
@@ -155,11 +190,13 @@ def _epoch(job: Job, settings: TrainSettings, run: _Epoch) -> float:
         )
         batch = _prepared(job, settings, ([item.to(run.device) for item in inputs], targets.to(run.device), random))
         learn = _learning(job, settings, (*batch, chosen, context))
-        loss = run.pieces.backward(job.network, len(chosen), learn)
+        losses.append(run.pieces.backward(job.network, run.processes.rows(len(chosen)), learn))
         if (index + 1) % settings.accumulate == 0 or index + 1 == len(run.loader):
+            run.processes.average(job.network)
             _step(job.network, settings, run.state)
-        losses.append(loss)
         if index % 10 == 9 or index + 1 == len(run.loader):
+            done = index % 10 + 1
+            losses[-done:] = run.processes.total(torch.stack(losses[-done:]))
             _tell(run, losses, settings)
     return float(torch.stack(losses).mean())
 
@@ -203,13 +240,16 @@ def _mix(job: Job, batch: tuple[list[Tensor], Tensor, torch.Generator], alpha: f
     return mixed, share * hot + (1 - share) * hot[other]
 
 
-def _learning(job: Job, settings: TrainSettings, batch: Batch) -> Callable[[slice, float], Tensor]:
-    """What adds the gradients of some rows of a batch, `share` of it, to the network's, and gives their loss."""
+def _learning(job: Job, settings: TrainSettings, batch: Batch) -> Callable[[slice], Tensor]:
+    """What adds the gradients of some rows of a batch to the network's, and gives their part of its loss."""
     inputs, targets, chosen, context = batch
 
-    def learn(rows: slice, share: float) -> Tensor:
-        loss = _loss(job, settings, ([item[rows] for item in inputs], targets[rows], chosen[rows], context))
-        (loss * share / settings.accumulate).backward()
+    def learn(rows: slice) -> Tensor:
+        share = spread.part(targets, rows, job.weights)
+        if not share:  # none of them counts, and a mean over nothing is not a number
+            return torch.zeros((), device=targets.device)
+        loss = _loss(job, settings, ([item[rows] for item in inputs], targets[rows], chosen[rows], context)) * share
+        (loss / settings.accumulate).backward()
         return loss.detach()
 
     return learn
@@ -272,16 +312,18 @@ def _start(job: Job, settings: TrainSettings, device: torch.device) -> State:
             rule="Training changes a network's weights, and this one has none that could be changed",
             remedy="Say train.epochs = 0",
         )
-    optimizer = optimizers.OPTIMIZERS[settings.optimizer](
-        job.network, settings.lr, decay=settings.weight_decay, rates=job.rates
-    )
     averaged = None
     if settings.ema > 0:
         averaged = AveragedModel(job.network, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True)
-    state = State(optimizer, averaged)
+    state = State(_optimizer(job, settings), averaged)
     if job.checkpoint.exists():
         _resume(job, state, torch.load(job.checkpoint, map_location=device, weights_only=True))
     return state
+
+
+def _optimizer(job: Job, settings: TrainSettings) -> optimizers.Optimizer:
+    make = optimizers.OPTIMIZERS[settings.optimizer]
+    return make(job.network, settings.lr, decay=settings.weight_decay, rates=job.rates)
 
 
 def _resume(job: Job, state: State, kept: dict[str, Any]) -> None:

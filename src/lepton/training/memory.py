@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -20,41 +21,44 @@ class Pieces:
     """How many pieces batches are cut into: one, until memory runs out, and then twice as many each time.
 
     The gradients of the pieces are those of the whole batch, but for layers and losses that compare its records with
-    each other (BatchNorm, a contrastive loss) and for means over unequal weights.
+    each other (BatchNorm, a contrastive loss).
     """
 
     def __init__(self, progress: Progress) -> None:
         self.count = 1
         self._progress = progress
 
-    def backward(self, network: nn.Module, size: int, piece: Callable[[slice, float], Tensor]) -> Tensor:
-        """The loss of a batch of `size` records, its gradients added to the network's.
+    def backward(self, network: nn.Module, rows: slice, piece: Callable[[slice], Tensor]) -> Tensor:
+        """The loss of some rows of a batch, their gradients added to the network's.
 
-        `piece(rows, share)` does so for some rows, which have that share of the batch. Where memory runs out, the
-        gradients of the step begin anew with smaller pieces. Raises UserError where one record does not fit.
+        `piece(rows)` does so for some of them, and gives their part of it. Where memory runs out, the gradients of the
+        step begin anew with smaller pieces. Raises UserError where one record does not fit.
         """
         while True:
-            found = self._tried(size, piece)
+            found = self._tried(rows, piece)
             if found is not None:
                 return found
             network.zero_grad()
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
             self.count *= 2
-            self._progress.say(f"memory ran out: going on with {-(-size // self.count)} records at a time")
+            self._progress.say(f"memory ran out: going on with {-(-_size(rows) // self.count)} records at a time")
 
-    def _tried(self, size: int, piece: Callable[[slice, float], Tensor]) -> Tensor | None:
+    def _tried(self, rows: slice, piece: Callable[[slice], Tensor]) -> Tensor | None:
         """The loss; None where memory ran out, everything that the attempt held let go."""
         try:
-            cuts = [size * index // self.count for index in range(self.count + 1)]
-            parts = [(slice(low, high), (high - low) / size) for low, high in zip(cuts, cuts[1:], strict=False)]
-            return torch.stack([piece(rows, share) * share for rows, share in parts if share]).sum()
+            cuts = [rows.start + _size(rows) * index // self.count for index in range(self.count + 1)]
+            return torch.stack([piece(slice(*ends)) for ends in pairwise(cuts) if ends[0] < ends[1]]).sum()
         except RuntimeError as error:
             if not _is_memory(error):
                 raise
-            if self.count >= size:
+            if self.count >= _size(rows):
                 raise _too_large(error) from error
         return None
+
+
+def _size(rows: slice) -> int:
+    return int(rows.stop - rows.start)
 
 
 def _is_memory(error: RuntimeError) -> bool:
