@@ -31,6 +31,8 @@ OBJECTIVES = {
 }
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 TRAIN: Mapping[str, Any] = MappingProxyType({"augment": 0.0})
+ADAPT = "linear"
+"""How it learns where the recipe does not say: the head alone has weights."""
 
 
 def build(

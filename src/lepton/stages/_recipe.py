@@ -18,6 +18,9 @@ _PLACE = "A path starts from the recipe's folder"
 _BEGINNINGS = ("start", "adapter")
 """The settings of [train] that are paths."""
 
+_PLACES = ("path", "hub")
+"""The settings of [model] that are paths."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class AppSettings:
@@ -95,7 +98,7 @@ _LEFT_OUT = {"model": "auto", "adapt": "full"}
 
 
 def _section(name: str, schema: Any, table: Mapping[str, Any]) -> tuple[Any, list[UserError]]:
-    given = table.get(name, {"name": _LEFT_OUT[name]} if isinstance(schema, Plugin) else {})
+    given = table.get(name, _left_out(name, table) if isinstance(schema, Plugin) else {})
     if name == "adapt" and _named(given) == "auto":
         return _compared(given if isinstance(given, Mapping) else {})
     if isinstance(schema, Plugin):
@@ -104,6 +107,17 @@ def _section(name: str, schema: Any, table: Mapping[str, Any]) -> tuple[Any, lis
         rule = f"It must be a table: [{name}]"
         return {}, [UserError(f"[{name}] is wrong", rule=rule, received=repr(given))]
     return settings.resolve(schema, given, name)
+
+
+def _left_out(name: str, table: Mapping[str, Any]) -> dict[str, Any]:
+    """The choice where the recipe is silent; a family whose weights stay as they are says itself how it is adapted."""
+    usual = _family_says("ADAPT", _named(table.get("model"))) if name == "adapt" else None
+    return {"name": usual or _LEFT_OUT[name]}
+
+
+def _family_says(what: str, name: str | None) -> Any:
+    """A constant of the model family `name`, where there is such a family and it has one."""
+    return getattr(plugins.load("models", name), what, None) if name in plugins.names("models") else None
 
 
 def _compared(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[UserError]]:
@@ -131,8 +145,16 @@ def _named(choice: Any) -> str | None:
 def _train_given(table: Mapping[str, Any], model: str | None) -> Any:
     """The recipe's [train] over what the model's family says is good for it (its TRAIN)."""
     given = table.get("train", {})
-    usual = getattr(plugins.load("models", model), "TRAIN", {}) if model in plugins.names("models") else {}
+    usual = _family_says("TRAIN", model) or {}
     return {**usual, **given} if isinstance(given, Mapping) else given
+
+
+def _brought_from(model: Any, base: Path) -> dict[str, Any]:
+    """[model] with the places of what is brought made whole, where something lies there; an id of the hub stays."""
+    if not isinstance(model, Mapping):
+        return {}
+    said = {name: base / model[name] for name in _PLACES if isinstance(model.get(name), str)}
+    return {"model": {**model, **{name: str(place.resolve()) for name, place in said.items() if place.exists()}}}
 
 
 def _begun(table: Mapping[str, Any], base: Path) -> tuple[dict[str, Any], list[UserError]]:
@@ -142,6 +164,7 @@ def _begun(table: Mapping[str, Any], base: Path) -> tuple[dict[str, Any], list[U
         return dict(table), []
     paths = {name: str((base / train[name]).resolve()) for name in _BEGINNINGS if isinstance(train.get(name), str)}
     filled = {**table, "train": {**train, **paths}} if paths else dict(table)
+    filled |= _brought_from(table.get("model"), base)
     try:
         model = _origin.model_of(Path(paths["start"])) if "start" in paths else None
         _ = _adapt.located(Path(paths["adapter"])) if "adapter" in paths else None
@@ -183,7 +206,8 @@ def _adapt_faults(resolved: Mapping[str, Any]) -> list[UserError]:
             UserError("[model] is missing", rule=rule, received=begun, remedy="Name the family: [model] name = ...")
         ]
     method = _named(resolved.get("adapt"))
-    if method in ("full", None) or begun or ("hub" in model and model.get("pretrained")):
+    knows = ("hub" in model and model.get("pretrained")) or _family_says("ADAPT", _named(model))
+    if method in ("full", None) or begun or knows:
         return []
     rule = "It trains a few weights beside those of a network that knows something"
     remedy = 'Say train.start = "RUN", or model = { name = "hub", hub = "FOLDER" }'
