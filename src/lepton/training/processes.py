@@ -224,7 +224,7 @@ def packed(value: Any) -> bytes:
         def reducer_override(self, thing: Any) -> Any:
             if isinstance(thing, nn.Module) and parametrize.is_parametrized(thing):
                 kind = parametrize.type_before_parametrizations(thing)
-                return _parametrised, (kind, kind.__getstate__(thing))
+                return _parametrised, (kind, kind.__getstate__(thing))  # type: ignore[call-arg]
             return super().reducer_override(thing)
 
     stream = io.BytesIO()
