@@ -7,14 +7,13 @@ scratch, the linear baseline, and a plain script with transformers' Trainer and 
 time that Lepton's training took. Accuracy is that of the test set, from raw text; financial-phrasebank has none, so
 five folds are answered by the networks of the others. Training computes in bfloat16, which processors with such
 instructions are quicker at. "p50 ms" is from a question of 20 words to its answer, one thread. "changed" are decisions
-on validation records that differ between PyTorch and what is served. Seconds are those of the processor.
+on validation records that differ between PyTorch and what is served. Seconds are of one thread with a core to itself.
 """
 
 import csv
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -56,7 +55,8 @@ hub = "{hub}"
 
 [train]
 epochs = {epochs}
-lr = 2e-4
+lr = {lr}
+augment = {augment}
 precision = "bf16"
 threads = 1
 
@@ -76,14 +76,22 @@ Source = Mapping[str, str]
 class Case:
     """A set of texts: its folds (one, where a test set is given), and how long it is trained.
 
-    `drop` is what packaging may cost by its bound: a point, or what the validation records can prove.
+    `lr` and `augment` were chosen by validation. `drop` is what packaging may cost by its bound: a point, or what the
+    validation records can prove.
     """
 
     name: str
     sources: Callable[[], Sequence[Source]]
     epochs: int
+    lr: float = 2e-4
+    augment: float = 0.5
     validation: float = 0.1
     drop: float = 0.01
+
+    @property
+    def settings(self) -> dict[str, float]:
+        """What the recipe says of training and packaging."""
+        return {name: getattr(self, name) for name in ("epochs", "lr", "augment", "validation", "drop")}
 
 
 def _given(**paths: str) -> Callable[[], Sequence[Source]]:
@@ -117,7 +125,9 @@ CASES = (
             validation="sentences/stsa.binary.dev",
             test="sentences/stsa.binary.test",
         ),
-        epochs=3,
+        epochs=4,
+        lr=5e-5,
+        augment=0.0,
     ),
     Case("banking77", _given(train="banking77/train.csv", test="banking77/test.csv"), epochs=6),
 )
@@ -146,7 +156,11 @@ class Fold:
     """A finished run: whether each test record was answered rightly, by whom, and what it cost."""
 
     run: _road.Run
-    seconds: float
+
+    @property
+    def seconds(self) -> float:
+        """How long training took."""
+        return float(self.facts["train"]["facts"]["seconds"])
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -187,15 +201,9 @@ def _fold(case: Case, source: Source, place: tuple[Path, Sequence[str]]) -> Fold
     folder.mkdir(parents=True, exist_ok=True)
     told = {"name": case.name.lower(), "source": json.dumps(dict(source)).replace('":', '" ='), "hub": encoder()}
     recipe = folder.with_suffix(".toml")
-    recipe.write_text(
-        _RECIPE.format(**told, validation=case.validation, epochs=case.epochs, drop=case.drop), encoding="utf-8"
-    )
+    recipe.write_text(_RECIPE.format(**told, **case.settings), encoding="utf-8")
     how = {"out": folder, "sets": sets, "progress": Lines()}
-    _road.run(recipe, until="prepare", **how)
-    began = time.process_time()
-    trained = _road.run(recipe, until="train", **how)
-    seconds = 0.0 if "train" in trained.skipped else time.process_time() - began
-    return Fold(_road.run(recipe, **how), seconds)
+    return Fold(_road.run(recipe, **how))
 
 
 def _scored(right: Sequence[bool]) -> Row:
