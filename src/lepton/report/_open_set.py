@@ -52,8 +52,8 @@ def how(facts: Mapping[str, Any], validation: Mapping[str, Any]) -> str:
     others = ", ".join(f"{name} {area:.3f}" for name, area in areas.items())
     share = _words.percent(facts["keep"])
     by = f"on {validation.get('n', 0):,} known validation records, so that {share} of new ones stay"
-    chosen = f"; of the scores it parts known from unknown validation records as well as any (AUROC: {others})"
-    return f"The threshold on the {facts['score']} was set {by}{chosen if areas else ''}."
+    told = f" AUROC of each score on validation records, {validation.get('unknown', 0):,} of them unknown: {others}."
+    return f"The threshold on the {facts['score']} was set {by}.{told if areas else ''}"
 
 
 def _row(name: str, score: Mapping[str, float]) -> View:
