@@ -23,7 +23,7 @@ Settings = TrainSettings
 def inputs(recipe: Mapping[str, Any]) -> Any:
     """What of the recipe decides the result."""
     kept = ("train", "model", "candidates", "adapt")
-    metric = recipe["contract"]["metric"]
+    metric = recipe["contract"]["metric"]["name"]  # what it may lose is the affair of later stages
     sources = {**_sources(recipe["model"]), **_begun_with(recipe["train"])}
     more = {"transform": recipe["data"]["transform"], "metric": metric, "sources": sources}
     return {**{name: recipe.get(name) for name in kept}, **more}
