@@ -1,6 +1,6 @@
 """Training spread over two processes on one machine: records a second, beside one process with one and two threads.
 
-Digits of MNIST, batch 64, by the seed's CNN and by the smallest ResNet. The ways take turns. Each measurement is a new
+Digits of MNIST, batch 64, by the seed's CNN and by ResNet-9. The ways take turns. Each measurement is a new
 start; what it gives is the median of the epochs after the first.
 """
 
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from _table import keep
-from training import Digits
 from torch import nn
 
 from lepton.core import plugins
@@ -27,6 +26,7 @@ from lepton.training import loop, processes
 from lepton.training.data import Samples
 from lepton.training.settings import TrainSettings
 from lepton.transforms import image
+from training import Digits
 
 MODELS = {"cnn": {"preset": "seed"}, "resnet": {}}
 WAYS = {"one process, one thread": (1, 1), "one process, two threads": (1, 2), "two processes of one thread": (2, 1)}

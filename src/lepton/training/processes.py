@@ -47,10 +47,10 @@ class Lost(UserError):
 
 @dataclass(frozen=True)
 class _End:
-    """The last order: what the first process's work gave, or the code that it ends with."""
+    """The last order: what the first process's work gave, or why it failed."""
 
     result: Any = None
-    failed: int | None = None
+    failed: str = ""
 
 
 def launched() -> bool:
@@ -169,7 +169,7 @@ def _lead(team: Team, work: Callable[[], T]) -> T:
     except Lost:
         raise
     except Exception as error:
-        team.tell(packed(_End(failed=getattr(error, "exit_code", 1))))
+        team.tell(packed(_End(failed=f"{type(error).__name__}: {error}")))
         raise
     finally:
         team.leading = False
@@ -192,8 +192,8 @@ def _follow(team: Team) -> Any:
             raise Ended(error.what) from error
         if isinstance(order, _End):
             break
-    if order.failed is not None:
-        raise Ended("The first process has ended", code=order.failed)
+    if order.failed:
+        raise Ended("The first process has failed", received=order.failed)
     return order.result
 
 
