@@ -40,7 +40,7 @@ def tables() -> str:
     head = f"Test scores of the shipped apps, from raw input to answer, on {place}."
     more = [compression()] if (RESULTS / "compression.json").exists() else []
     more += [serving()] if (RESULTS / "serving.json").exists() else []
-    more += data()
+    more += data() + transfer()
     more += [_sentence(name) for name in ("training", "base_install") if (RESULTS / f"{name}.json").exists()]
     return "\n\n".join([head, markdown(rows), words, *more])
 
@@ -191,10 +191,12 @@ def _leaks(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _label_noise() -> str:
+    several = sorted({row["data"] for row in _read("label_noise")["rows"] if "ahead" in row})
+    drawn = f", of {' and '.join(several)} the mean of three" if several else ""
     words = (
         "Labels that were made wrong, class by class as people confuse them: average precision of the audit's\n"
-        "ranking / of cleanlab's Datalab given the same predictions / of Datalab as it is recommended; means of\n"
-        "three draws. From `benchmarks/data/label_noise.py`; [how](docs/how-to/audit.md)."
+        "ranking / of cleanlab's Datalab given the same predictions / of Datalab as it is recommended; one draw\n"
+        f"of the noise{drawn}. From `benchmarks/data/label_noise.py`; [how](docs/how-to/audit.md)."
     )
     return f"{words}\n\n{_by_data('label_noise', _noise)}"
 
@@ -242,6 +244,81 @@ _OF_DATA = {
     "label_noise": _label_noise,
     "mending": _mending,
     "shortcuts": _shortcuts,
+}
+
+
+def transfer() -> list[str]:
+    """What a pretrained encoder becomes: packaged, of few examples, with many adapters, with an abstaining app."""
+    return [make() for name, make in _OF_TRANSFER.items() if (RESULTS / f"{name}.json").exists()]
+
+
+def _encoder() -> str:
+    found = _read("adapt_encoder")["rows"]
+    names = list(dict.fromkeys(row["case"] for row in found))
+    rows = [_tuned({row["what"]: row for row in found if row["case"] == name}, name) for name in names]
+    words = (
+        "A pretrained sentence encoder (MiniLM, 22 M weights) fine-tuned on one thread and packaged (fused, int8, the\n"
+        "tokenizer inside): test accuracy from raw text, and the time from a question of 20 words to its answer. The\n"
+        "plain script with transformers' Trainer and its defaults had the same time to train. The phrasebank is\n"
+        "answered in five folds. From `benchmarks/adapt/encoder.py`; [how](docs/how-to/adapt.md)."
+    )
+    return f"{words}\n\n{markdown(rows)}"
+
+
+def _tuned(rows: dict[str, dict[str, Any]], name: str) -> dict[str, Any]:
+    """One data set's line."""
+    ours = rows["Lepton, packaged"]
+    others = ("transformers Trainer", "linear baseline", "from scratch")
+    return {
+        "data": name,
+        "packaged": f"{_percent(ours['accuracy'])} ({ours['interval']})",
+        **{what: _percent(rows[what]["accuracy"]) if what in rows else "" for what in others},
+        "MB": f"{ours['MB']:.0f}",
+        "p50 ms": f"{ours['p50 ms']:.1f}",
+        "decisions changed by packaging": f"{ours['changed']} of {ours['of']}",
+    }
+
+
+def _few() -> str:
+    rows = [row for row in _read("few_shot")["rows"] if row["draw"] == 0]
+    names = list(dict.fromkeys(row["case"] for row in rows))
+    listed = ";\n".join(f"{name}: {_ways([row for row in rows if row['case'] == name])}" for name in names)
+    return f"From few examples (one draw, test accuracy in %; `benchmarks/adapt/few.py`):\n{listed}."
+
+
+def _ways(rows: list[dict[str, Any]]) -> str:
+    ordered = sorted(rows, key=lambda row: -row["accuracy"])
+    return ", ".join(f"{row['what']} {100 * row['accuracy']:.1f}" for row in ordered)
+
+
+def _joined() -> str:
+    aims = _read("adapters_served")["aims"]
+    ratios = {(row["rank"], row["fifty against one"]): row["ratio"] for row in aims}
+    ranks = sorted({rank for rank, _ in ratios})
+    told = "; ".join(
+        f"rank {rank}: {ratios[rank, 'resident memory']:.2f}x the memory, {ratios[rank, 'p50']:.2f}x the latency"
+        for rank in ranks
+    )
+    return f"Fifty LoRA adapters on that encoder in one app, against one ({told};\n`benchmarks/adapt/served.py`)."
+
+
+def _open_set() -> str:
+    rows = [row for row in _read("open_set")["rows"] if row["what"] == "measuring"]
+    apps = [row for row in rows if row["score"].startswith("the app")]
+    told = ";\n".join(
+        f"{row['tuning']} ({row['score']}): AUROC {row['AUROC']:.3f}, {_percent(row['rejected'])} of the unknown\n"
+        f"rejected while {_percent(row['kept'])} of the known are kept"
+        for row in apps
+    )
+    words = "Questions that no intent covers, 20 of banking77's 77 left out of training, as packaged"
+    return f"{words}:\n{told}\n(`benchmarks/adapt/open_set.py`; [how](docs/how-to/open-set.md))."
+
+
+_OF_TRANSFER = {
+    "adapt_encoder": _encoder,
+    "few_shot": _few,
+    "adapters_served": _joined,
+    "open_set": _open_set,
 }
 
 
