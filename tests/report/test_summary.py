@@ -49,6 +49,12 @@ def test_a_better_baseline_is_said_first(fake: Any) -> None:
     assert said.startswith("The baseline “linear” is better than this model: 90.0 % against 95.0 % accuracy.")
 
 
+def test_a_baseline_is_held_against_an_app_that_does_not_abstain(fake: Any) -> None:
+    forced = {"accuracy": {"value": 0.87, "low": 0.8, "high": 0.9}}
+    said = summarise(fake.go(evaluate={"beaten": "linear", "open_set": {"forced": forced}}))["headline"]
+    assert "better than this model, if it did not abstain: 90.0 % against 87.0 % accuracy." in said
+
+
 def test_a_refusal_names_the_nearest_and_what_it_misses(fake: Any) -> None:
     found = summarise(fake.refuse())
     assert found["status"] == "refused"

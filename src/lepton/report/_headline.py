@@ -75,8 +75,10 @@ def _beaten(told: Told) -> str:
     if rival is None:
         return ""
     name, mine = _first_score(facts)
+    forced = (facts.get("open_set") or {}).get("forced")
+    mine, unless = (forced[name], ", if it did not abstain") if forced else (mine, "")
     scores = f"{_words.percent(rival['metrics'][name]['value'])} against {_words.percent(mine['value'])}"
-    return f"The baseline “{rival['name']}” is better than this model: {scores} {_words.metric(name)}."
+    return f"The baseline “{rival['name']}” is better than this model{unless}: {scores} {_words.metric(name)}."
 
 
 def _refused(told: Told) -> str:
