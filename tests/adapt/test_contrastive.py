@@ -51,4 +51,4 @@ def test_following_it_brings_classes_together_and_apart() -> None:
     unit = functional.normalize(features.detach())
     alike = TARGETS[:, None] == TARGETS
     assert (unit @ unit.T)[alike].min() > 0.9
-    assert (unit @ unit.T)[~alike].max() < 0.0
+    assert (unit @ unit.T)[~alike].max() < 0.2
