@@ -3,10 +3,10 @@
 Usage: python benchmarks/adapt/table.py [CASE ...]
 
 A network that knows one thing learns another with few examples: digits to chest X-rays and to photos of clothes (28 x
-28, grey), five speakers to the sixth, a sentence encoder to kinds of questions. Scores are those of the merged network in PyTorch on the test set. Beside: the
-network as it comes, the same architecture from scratch, and the linear baseline. Methods run with their defaults but
-for what the names say; [train] is the same for all of a case, and was chosen for training all weights. Seconds are
-those of the processor, one thread: the machine may be busy.
+28, grey), five speakers to the sixth, a sentence encoder to kinds of questions. Scores are those of the merged network
+in PyTorch on the test set. Beside: the network as it comes, the same architecture from scratch, and the linear
+baseline. Methods run with their defaults but for what the names say; [train] is the same for all of a case, and was
+chosen for training all weights. Seconds are those of the processor, one thread: the machine may be busy.
 """
 
 import importlib.util
@@ -48,6 +48,8 @@ METHODS: Mapping[str, str] = {
     "lora, DoRA, stabilised": "{name='lora', dora=true, stabilised=true}",
     "ia3": "ia3",
     "adapters": "adapters",
+    "prototypes": "prototypes",
+    "contrastive": "contrastive",
 }
 
 VARIANTS = ("full, lower layers slower and later", "lora, DoRA, stabilised")
