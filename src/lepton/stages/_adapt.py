@@ -57,10 +57,12 @@ class Adaptation:
     @property
     def told(self) -> str:
         """What is trained, in one line."""
+        name, solved = self.choice["name"], "solved for" if self.how.solve else "trained"
+        if not self.trained:
+            return f"{name}: the head's {self.head:,} weights are {solved}, the others stay"
         count = f"{self.trained:,} weights of {self.weights:,} are trained ({100 * self.share:.3g} %)"
         layers = f" in {len(self.how.layers)} layers: {_some(self.how.layers)}" if self.how.layers else ""
-        solved = " are solved for" if self.how.solve else ""
-        return f"{self.choice['name']}: {count}, and the head's {self.head:,}{solved}{layers}"
+        return f"{name}: {count}, and the head's {self.head:,} {solved}{layers}"
 
     @property
     def module(self) -> Any:
