@@ -2,6 +2,7 @@
 
 import json
 import re
+import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -282,8 +283,8 @@ def _tuned(rows: dict[str, dict[str, Any]], name: str) -> dict[str, Any]:
 def _few() -> str:
     rows = [row for row in _read("few_shot")["rows"] if row["draw"] == 0]
     names = list(dict.fromkeys(row["case"] for row in rows))
-    listed = ";\n".join(f"{name}: {_ways([row for row in rows if row['case'] == name])}" for name in names)
-    return f"From few examples (one draw, test accuracy in %; `benchmarks/adapt/few.py`):\n{listed}."
+    listed = "; ".join(f"{name}: {_ways([row for row in rows if row['case'] == name])}" for name in names)
+    return _filled(f"From few examples (one draw, test accuracy in %; `benchmarks/adapt/few.py`): {listed}.")
 
 
 def _ways(rows: list[dict[str, Any]]) -> str:
@@ -299,19 +300,26 @@ def _joined() -> str:
         f"rank {rank}: {ratios[rank, 'resident memory']:.2f}x the memory, {ratios[rank, 'p50']:.2f}x the latency"
         for rank in ranks
     )
-    return f"Fifty LoRA adapters on that encoder in one app, against one ({told};\n`benchmarks/adapt/served.py`)."
+    return _filled(
+        f"Fifty LoRA adapters on that encoder in one app, against one: {told} (`benchmarks/adapt/served.py`)."
+    )
 
 
 def _open_set() -> str:
     rows = [row for row in _read("open_set")["rows"] if row["what"] == "measuring"]
     apps = [row for row in rows if row["score"].startswith("the app")]
-    told = ";\n".join(
-        f"{row['tuning']} ({row['score']}): AUROC {row['AUROC']:.3f}, {_percent(row['rejected'])} of the unknown\n"
-        f"rejected while {_percent(row['kept'])} of the known are kept"
+    told = "; ".join(
+        f"{row['tuning']} ({row['score']}): AUROC {row['AUROC']:.3f}, {_percent(row['rejected'])} of the unknown"
+        f" rejected while {_percent(row['kept'])} of the known are kept"
         for row in apps
     )
     words = "Questions that no intent covers, 20 of banking77's 77 left out of training, as packaged"
-    return f"{words}:\n{told}\n(`benchmarks/adapt/open_set.py`; [how](docs/how-to/open-set.md))."
+    return _filled(f"{words}: {told} (`benchmarks/adapt/open_set.py`; [how](docs/how-to/open-set.md)).")
+
+
+def _filled(text: str) -> str:
+    """The text in lines."""
+    return textwrap.fill(text, 118, break_long_words=False, break_on_hyphens=False)
 
 
 _OF_TRANSFER = {
