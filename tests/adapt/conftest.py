@@ -31,7 +31,7 @@ OWN = {
     name: task
     for name in plugins.names("models")
     for task in plugins.load("models", name).OBJECTIVES
-    if task != "token-classification" and not hasattr(plugins.load("models", name), "bring")
+    if task != "token-classification" and not hasattr(plugins.load("models", name), "brought")
 }
 """The families that make their networks themselves, each with a task that it serves."""
 

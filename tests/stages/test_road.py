@@ -161,3 +161,11 @@ def test_killed_and_run_again_gives_the_same_model(calm: Path, tmp_path: Path, s
     assert [*again.skipped, stage] == [*_road.stage_order(), "nothing"][: len(again.skipped) + 1]
     assert sha(again.app / "model.onnx") == sha(calm / "run" / "app" / "model.onnx")
     assert not list((tmp_path / "run" / "scratch").iterdir())
+
+
+def test_what_neither_source_nor_recipe_splits_is_held_out_by_the_usual_shares(project: Path) -> None:
+    recipe = project / "recipe.toml"
+    recipe.write_text(recipe.read_text().replace("split = { test = 0.25, validation = 0.25 }\n", ""))
+    _road.run(recipe, out=project / "run", until="prepare")
+    counts = facts(project / "run")["prepare"]["facts"]["counts"]
+    assert {split: sum(found.values()) for split, found in counts.items()} == {"train": 42, "test": 12, "validation": 6}

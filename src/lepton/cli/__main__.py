@@ -21,6 +21,14 @@ _INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that `argv` names and give its exit code."""
+    code = _main(argv)
+    processes = sys.modules.get("lepton.training.processes")
+    if processes is not None and processes.launched():
+        processes.leave(code)
+    return code
+
+
+def _main(argv: Sequence[str] | None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # File names need not be text; the escape that stands for an odd byte is one that JSON knows too.

@@ -29,6 +29,9 @@ AFTER: tuple[str, ...] = ()
 ROOMS = ("formats", "checks", "mending", "core")
 MEASURES = False
 
+_SHARES = {"test": 0.2, "validation": 0.1}
+"""What is held out where nothing is said."""
+
 _LIKELY = 0.5
 _SHOWN = 50  # of the labels that were cleaned, in the report
 
@@ -40,14 +43,14 @@ class Settings:
     source: a built-in name, a path, or a table {train, validation, test}. format: sniffed when left out; a name,
     or a table {name, settings}. pattern: fields of file names, such as "{label}_{speaker}_{index}.wav". text, label:
     names of columns or fields. unknown: labels that no class covers: their records are never trained on, and measure
-    how well the app abstains; left out, those that the format has for it (`oos` of CLINC). split: shares of test and
-    validation, `group`, `time` (a field: the latest records are held out), or values of fields such as {test =
-    {speaker = ["theo"]}}. shots: training records of each class that are learned from, drawn by the seed; left out, all
-    are. leaks: what to do with training records that stand in a given test or validation split.
-    max_bad: largest share of unreadable records. transform: how raw inputs become arrays; the model's own when left
-    out. corrections: a file that `lepton review` keeps. label_errors: whether models look for wrong labels. clean:
-    what to do with training labels that are more likely wrong than right, where that helps: leave them out, replace
-    them, or ("auto") the better of both. minutes: how long models may judge labels, each time.
+    how well the app abstains; left out, those that the format has for it (`oos` of CLINC). split: shares of test (left
+    out, 0.2) and validation (0.1) where the source does not give them, `group`, `time` (a field: the latest records are
+    held out), or values of fields such as {test = {speaker = ["theo"]}}. shots: training records of each class that are
+    learned from, drawn by the seed; left out, all are. leaks: what to do with training records that stand in a given
+    test or validation split. max_bad: largest share of unreadable records. transform: how raw inputs become arrays; the
+    model's own when left out. corrections: a file that `lepton review` keeps. label_errors: whether models look for
+    wrong labels. clean: what to do with training labels that are more likely wrong than right, where that helps: leave
+    them out, replace them, or ("auto") the better of both. minutes: how long models may judge labels, each time.
     """
 
     source: str | dict[str, str]
@@ -91,7 +94,7 @@ def run(stage: Stage) -> None:
     records, aside = _parted(work.done.records, work.leaks, chosen.leaks)
     outside = _unknown.labels(chosen.unknown, reading)
     records, unknown = _unknown.parted(work.carved(records), outside)
-    unknown = work.held_out(unknown, {record.split for record in reading.records})
+    unknown = work.held_out(unknown)
     records, drawn = work.drawn(records)
     classes = task.classes([record.label for record in records if record.split == "train"])
     cleaned, told = work.cleaned(records)
@@ -152,14 +155,24 @@ class _Work:
         minutes = self.stage.settings.minutes
         return Asked(seed=self.stage.seed, minutes=minutes, clusters=self.clusters, progress=self.stage.progress)
 
+    @property
+    def given(self) -> set[str | None]:
+        """The splits that the source gives."""
+        return {record.split for record in self.done.records}
+
+    @property
+    def split(self) -> dict[str, Any]:
+        """How records are split: as the recipe says, and by the usual shares what neither it nor the source gives."""
+        usual = {part: share for part, share in _SHARES.items() if part not in self.given}
+        return {**usual, **(self.stage.settings.split or {})}
+
     def carved(self, records: Sequence[Record]) -> list[Record]:
         """The records with their splits filled in."""
-        split = self.stage.settings.split or {}
-        return _splits.carve(records, split=split, clusters=self.clusters, seed=self.stage.seed)
+        return _splits.carve(records, split=self.split, clusters=self.clusters, seed=self.stage.seed)
 
-    def held_out(self, unknown: Sequence[Record], given: set[str | None]) -> list[Record]:
-        """The records that no class covers in validation and test; the source gave the splits `given`."""
-        return _unknown.held_out(unknown, given=given, split=self.stage.settings.split or {}, clusters=self.clusters)
+    def held_out(self, unknown: Sequence[Record]) -> list[Record]:
+        """The records that no class covers, in validation and test."""
+        return _unknown.held_out(unknown, given=self.given, split=self.split, clusters=self.clusters)
 
     def leaked_tests(self, records: Sequence[Record]) -> dict[str, list[str]]:
         """Those of `records` that stand in a given test split, and of which something stands in train too."""
