@@ -257,10 +257,10 @@ def _encoder() -> str:
     found = _read("adapt_encoder")["rows"]
     names = list(dict.fromkeys(row["case"] for row in found))
     rows = [_tuned({row["what"]: row for row in found if row["case"] == name}, name) for name in names]
-    words = (
-        "A pretrained sentence encoder (MiniLM, 22 M weights) fine-tuned on one thread and packaged (fused, int8, the\n"
-        "tokenizer inside): test accuracy from raw text, and the time from a question of 20 words to its answer. The\n"
-        "plain script with transformers' Trainer and its defaults had the same time to train. The phrasebank is\n"
+    words = _filled(
+        "A pretrained sentence encoder (MiniLM, 22 M weights) fine-tuned on one thread and packaged, in int8 where the "
+        "contract allows: test accuracy from raw text, and the time from a question of 20 words to its answer. The "
+        "plain script with transformers' Trainer and its defaults had the same time to train. The phrasebank is "
         "answered in five folds. From `benchmarks/adapt/encoder.py`; [how](docs/how-to/adapt.md)."
     )
     return f"{words}\n\n{markdown(rows)}"
