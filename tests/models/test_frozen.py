@@ -1,15 +1,14 @@
 """A frozen graph under a fresh head, held to what numpy says of its features."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from made_graphs import Made
+from onnx import TensorProto
 
 from lepton.core.errors import UserError
 from lepton.models import _heads, frozen
@@ -35,30 +34,6 @@ LAYERS = [
     ("MatMul", ["kept", "outer"], ["scores"], {}),
     ("Softmax", ["scores"], ["chances"], {}),
 ]
-
-Made = Callable[..., str]
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Made:
-    """Write a graph of (operator, inputs, outputs, attributes) and give its path."""
-
-    def write(nodes: list[Any], inputs: list[Any], outputs: list[Any], weights: dict[str, np.ndarray]) -> str:
-        def value(name: str, axes: list[Any], kind: int = TensorProto.FLOAT) -> Any:
-            return helper.make_tensor_value_info(name, kind, axes)
-
-        graph = helper.make_graph(
-            [helper.make_node(kind, ins, outs, **how) for kind, ins, outs, how in nodes],
-            "made",
-            [value(*item) for item in inputs],
-            [value(*item) for item in outputs],
-            [numpy_helper.from_array(array, name) for name, array in weights.items()],
-        )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-        onnx.save(model, tmp_path / "model.onnx")
-        return str(tmp_path / "model.onnx")
-
-    return write
 
 
 def classifier(made: Made) -> str:
@@ -133,6 +108,7 @@ def test_scores_are_no_features_of_tokens(made: Made) -> None:
         TOKENS,
         [("y", ["n", 4])],
         {"table": TABLE},
+        opset=17,
     )
     with pytest.raises(UserError, match="no features there"):
         frozen.build(TAGS, path=path)

@@ -2,7 +2,6 @@
 
 import copy
 import json
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from made_graphs import Made, value
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import quantize_dynamic
 from safetensors.torch import load, save
@@ -29,36 +29,6 @@ PIXELS = torch.from_numpy(RANDOM.integers(0, 256, (2, 3, 4, 4)).astype(np.uint8)
 WEIGHTS = RANDOM.normal(size=(48, 3)).astype(np.float32)
 TABLE = RANDOM.normal(size=(9, 3)).astype(np.float32)
 IDS = torch.tensor([[1, 4, 2], [3, 3, 0]]), torch.tensor([[1, 1, 1], [1, 1, 0]])
-
-Made = Callable[..., str]
-
-
-def value(name: str, axes: Sequence[Any], kind: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, kind, axes)
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Made:
-    """Write a graph of (operator, inputs, outputs, attributes) and give its path."""
-
-    def write(nodes: list, inputs: list, outputs: list, weights: dict, **more: Any) -> str:
-        stored = [numpy_helper.from_array(np.asarray(array), name) for name, array in weights.items()]
-        opset, named = more.get("opset", 18), [value(*item) for item in inputs]
-        if more.get("named"):
-            named += [value(item.name, item.dims, item.data_type) for item in stored]
-        graph = helper.make_graph(
-            [helper.make_node(kind, ins, outs, **how) for kind, ins, outs, how in nodes],
-            "made",
-            named,
-            [value(*item) for item in outputs],
-            stored,
-        )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=more.get("ir", 9))
-        onnx.checker.check_model(model)
-        onnx.save(model, tmp_path / "model.onnx")
-        return str(tmp_path / "model.onnx")
-
-    return write
 
 
 LINEAR = [("Flatten", ["x"], ["flat"], {}), ("MatMul", ["flat", "w"], ["y"], {})]
