@@ -64,7 +64,7 @@ def headed(features: bytes, weight: np.ndarray, bias: np.ndarray) -> bytes:
 def _before_dense(model: onnx.ModelProto) -> str:
     """What enters the dense layer that makes the first output, softmax apart; the output where none does."""
     makers = {name: node for node in model.graph.node for name in node.output}
-    stored = _stored(model.graph)
+    stored = _nodes.constants(model.graph)
     name = next(item.name for item in model.graph.output)
     node = makers.get(name)
     while node is not None and node.op_type in _BEHIND:
@@ -75,15 +75,6 @@ def _before_dense(model: onnx.ModelProto) -> str:
     if node is not None and node.op_type in ("Gemm", "MatMul") and node.input[1] in stored:
         return str(node.input[0])
     return str(name)
-
-
-def _stored(graph: onnx.GraphProto) -> set[str]:
-    """The values that depend on no input."""
-    found = {item.name for item in graph.initializer}
-    for node in graph.node:
-        if found.issuperset(node.input):
-            found |= set(node.output)
-    return found
 
 
 def _declared(model: onnx.ModelProto, name: str) -> Port:

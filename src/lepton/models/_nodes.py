@@ -77,6 +77,15 @@ def values(graph: onnx.GraphProto) -> set[str]:
     return listed | inside | {name for node in graph.node for name in (*node.input, *node.output)}
 
 
+def constants(graph: onnx.GraphProto) -> set[str]:
+    """The names of values that follow from weights alone; inputs that are left out are nobody's."""
+    found = {item.name for item in graph.initializer}
+    for node in graph.node:
+        if all(name in found or not name for name in node.input):
+            found.update(node.output)
+    return found
+
+
 def rename(graph: onnx.GraphProto, moved: Mapping[str, str]) -> None:
     """Call values otherwise, in place, inner graphs included: a name stands for one value in all of them."""
     for node in graph.node:

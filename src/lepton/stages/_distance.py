@@ -20,6 +20,7 @@ from lepton.core import plugins, seeds
 from lepton.core.errors import UserError
 from lepton.core.types import Label, Record
 from lepton.export.onnx import strip
+from lepton.models import _nodes
 from lepton.runtime._engine import Graph
 from lepton.runtime.app import App
 from lepton.stages import _encoded
@@ -50,7 +51,7 @@ def features_of(model: onnx.ModelProto) -> str:
     Raises UserError where the logits are not made by one dense layer of inputs that are computed.
     """
     makers = {name: node for node in model.graph.node for name in node.output}
-    constant = _constants(model)
+    constant = _nodes.constants(model.graph)
     node = makers.get("logits")
     while node is not None and node.op_type not in _DENSE:
         given = [name for name in node.input if name in makers and name not in constant]
@@ -62,15 +63,6 @@ def features_of(model: onnx.ModelProto) -> str:
         rule = "Distances are between the features that one dense head reads"
         raise UserError("The graph has no features to measure distances by", rule=rule, remedy="Choose another score")
     return name
-
-
-def _constants(model: onnx.ModelProto) -> set[str]:
-    """Names of tensors that follow from weights alone."""
-    found = {item.name for item in model.graph.initializer}
-    for node in model.graph.node:
-        if all(name in found or not name for name in node.input):
-            found.update(node.output)
-    return found
 
 
 def _one_chain(given: Sequence[str], makers: dict[str, onnx.NodeProto]) -> onnx.NodeProto | None:
